@@ -1,0 +1,57 @@
+//! The two things the outside world must supply: the time and randomness. No other file reads
+//! the system's clock or its entropy.
+
+use std::fmt::Debug;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::error::{Error, Result};
+use crate::model::Timestamp;
+
+/// Where the time comes from.
+pub trait Clock: Debug + Send + Sync {
+    /// The current time (UTC). It may jump in either direction; nothing may rely on its order.
+    fn now(&self) -> Timestamp;
+}
+
+/// The operating system's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let millis = match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
+            Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX),
+        };
+        Timestamp::from_millis(millis)
+    }
+}
+
+/// Where randomness comes from.
+pub trait Random: Debug + Send + Sync {
+    /// Fills the buffer with unpredictable bytes.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the source fails.
+    fn fill(&self, buffer: &mut [u8]) -> Result<()>;
+
+    /// 128 random bits.
+    ///
+    /// # Errors
+    /// As [`Random::fill`].
+    fn bits(&self) -> Result<u128> {
+        let mut bytes = [0; 16];
+        self.fill(&mut bytes)?;
+        Ok(u128::from_ne_bytes(bytes))
+    }
+}
+
+/// The operating system's entropy.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn fill(&self, buffer: &mut [u8]) -> Result<()> {
+        getrandom::fill(buffer).map_err(|e| Error::Internal(format!("no entropy: {e}")))
+    }
+}

@@ -1,0 +1,12 @@
+//! An embedded webhook outbox.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+#![warn(missing_debug_implementations, clippy::pedantic)]
+
+pub mod clock;
+mod error;
+pub mod model;
+pub mod signing;
+pub mod transport;
+
+pub use error::{Error, Result, StorageFault};

@@ -1,0 +1,1 @@
+//! Signing what is sent, and keeping the keys it is signed with.
