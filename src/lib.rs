@@ -5,8 +5,10 @@
 
 pub mod clock;
 mod error;
+pub mod machine;
 pub mod model;
 pub mod signing;
+pub mod storage;
 pub mod transport;
 
 pub use error::{Error, Result, StorageFault};

@@ -1,0 +1,180 @@
+//! How many requests a webhook may be given at once.
+
+use crate::model::{DeliveryPolicy, Health, Ordering, Overrides, Timestamp};
+
+/// What a webhook has unsettled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct InFlight {
+    /// Leased, first attempt.
+    pub fresh: u32,
+    /// Leased, a later attempt.
+    pub retries: u32,
+    /// Waiting, due or not.
+    pub waiting: u32,
+}
+
+/// How many requests a webhook may be given at once, beyond those in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimPlan {
+    /// Batches that wait and are due, the earliest first.
+    pub retries: u32,
+    /// Batches to be carved from the log.
+    pub fresh: u32,
+    /// Nothing at all before this time.
+    pub not_before: Option<Timestamp>,
+}
+
+/// Decides how many requests a webhook may be given at `now`.
+///
+/// - While the endpoint asked for silence (`Retry-After`), and beyond its rate limit: none.
+/// - A sick webhook gets one probe at a time: its earliest due batch; a fresh one only when no
+///   batch waits.
+/// - First in, first out: one batch at a time, and a fresh one only when no batch waits.
+/// - Else up to `concurrency` fresh batches, and as many retries beside them, both narrowed by the
+///   slow start.
+#[must_use]
+pub fn plan_claim(
+    health: &Health,
+    policy: &DeliveryPolicy,
+    overrides: &Overrides,
+    load: InFlight,
+    now: Timestamp,
+) -> ClaimPlan {
+    let nothing = ClaimPlan {
+        retries: 0,
+        fresh: 0,
+        not_before: None,
+    };
+    if let Some(until) = health.paused_until.filter(|until| *until > now) {
+        return ClaimPlan {
+            not_before: Some(until),
+            ..nothing
+        };
+    }
+    let tokens = health.tokens(overrides.rate_limit, now);
+    if tokens == 0 {
+        return ClaimPlan {
+            not_before: health.next_token_at(overrides.rate_limit, now),
+            ..nothing
+        };
+    }
+    if health.is_sick(policy) || overrides.ordering == Ordering::Fifo {
+        return match (load.fresh + load.retries, load.waiting) {
+            (0, 0) => ClaimPlan {
+                fresh: 1,
+                ..nothing
+            },
+            (0, _) => ClaimPlan {
+                retries: 1,
+                ..nothing
+            },
+            _ => nothing,
+        };
+    }
+    let width = health.ramp.unwrap_or(u32::MAX).min(policy.concurrency);
+    let retries = width
+        .saturating_sub(load.retries)
+        .min(load.waiting)
+        .min(tokens);
+    ClaimPlan {
+        retries,
+        fresh: width.saturating_sub(load.fresh).min(tokens - retries),
+        not_before: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Profile, RateLimit};
+
+    fn plan(
+        health: &Health,
+        overrides: &Overrides,
+        fresh: u32,
+        retries: u32,
+        waiting: u32,
+    ) -> (u32, u32) {
+        let policy = Profile::prelude().delivery.with(overrides);
+        let load = InFlight {
+            fresh,
+            retries,
+            waiting,
+        };
+        let plan = plan_claim(
+            health,
+            &policy,
+            overrides,
+            load,
+            Timestamp::from_millis(1000),
+        );
+        (plan.retries, plan.fresh)
+    }
+
+    #[test]
+    fn a_healthy_webhook_gets_fresh_batches_and_retries_side_by_side() {
+        let well = Health::default();
+        let plain = Overrides::default();
+        assert_eq!(plan(&well, &plain, 0, 0, 0), (0, 1));
+        assert_eq!(plan(&well, &plain, 1, 0, 0), (0, 0));
+        assert_eq!(plan(&well, &plain, 1, 0, 5), (1, 0));
+        assert_eq!(plan(&well, &plain, 0, 1, 5), (0, 1));
+        let wide = Overrides {
+            concurrency: Some(8),
+            ..plain
+        };
+        assert_eq!(plan(&well, &wide, 3, 0, 2), (2, 5));
+        let ramp = Health {
+            ramp: Some(2),
+            ..well
+        };
+        assert_eq!(plan(&ramp, &wide, 0, 0, 9), (2, 2));
+    }
+
+    #[test]
+    fn a_sick_webhook_gets_one_probe() {
+        let sick = Health {
+            consecutive_failures: 3,
+            ..Health::default()
+        };
+        let wide = Overrides {
+            concurrency: Some(8),
+            ..Overrides::default()
+        };
+        assert_eq!(plan(&sick, &wide, 0, 0, 9), (1, 0));
+        assert_eq!(plan(&sick, &wide, 0, 1, 9), (0, 0));
+        assert_eq!(plan(&sick, &wide, 0, 0, 0), (0, 1));
+    }
+
+    #[test]
+    fn fifo_holds_fresh_batches_back() {
+        let fifo = Overrides {
+            ordering: Ordering::Fifo,
+            ..Overrides::default()
+        };
+        let well = Health::default();
+        assert_eq!(plan(&well, &fifo, 0, 0, 1), (1, 0));
+        assert_eq!(plan(&well, &fifo, 0, 0, 0), (0, 1));
+        assert_eq!(plan(&well, &fifo, 1, 0, 0), (0, 0));
+    }
+
+    #[test]
+    fn silence_and_rate_limits_are_kept() {
+        let plain = Overrides::default();
+        let paused = Health {
+            paused_until: Some(Timestamp::from_millis(1001)),
+            ..Health::default()
+        };
+        assert_eq!(plan(&paused, &plain, 0, 0, 9), (0, 0));
+        let limit = RateLimit { per_second: 2 };
+        let limited = Overrides {
+            rate_limit: Some(limit),
+            concurrency: Some(8),
+            ..plain
+        };
+        let mut health = Health::default();
+        assert_eq!(plan(&health, &limited, 0, 0, 1), (1, 1));
+        health.spend(Some(limit), Timestamp::from_millis(1000), 2);
+        assert_eq!(plan(&health, &limited, 0, 0, 1), (0, 0));
+    }
+}
