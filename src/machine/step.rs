@@ -37,6 +37,13 @@ pub enum Input {
         /// Whether the webhook accepted another batch since this one was first sent.
         others_succeed: bool,
     },
+    /// The sender gives it back unsent.
+    Release {
+        /// The token that the claim gave.
+        fence: u64,
+        /// Whether the webhook is (still) active.
+        active: bool,
+    },
     /// The lease ended without a result.
     LeaseExpired {
         /// Whether the webhook is (still) active.
@@ -62,6 +69,7 @@ impl Input {
         match self {
             Self::Claim { .. } => "claim",
             Self::Settle { .. } => "settle",
+            Self::Release { .. } => "release",
             Self::LeaseExpired { .. } => "lease_expired",
             Self::Park => "park",
             Self::Unpark => "unpark",
@@ -142,7 +150,15 @@ pub fn step(
         }
         // Cancelled while it was out: the attempt took place and is recorded, no more.
         (Cancelled, Input::Settle { fence, .. }) if fence == batch.fence => Ok(Settled::Plain),
-        (_, Input::Settle { .. }) => Err(Refused::LeaseLost),
+        (Leased, Input::Release { fence, active }) if fence == batch.fence => {
+            // As if it had not been claimed; only the fence remembers.
+            batch.attempts = batch.attempts.saturating_sub(1);
+            if batch.attempts == 0 {
+                batch.window_start = None;
+            }
+            Ok(wait(batch, now, active))
+        }
+        (_, Input::Settle { .. } | Input::Release { .. }) => Err(Refused::LeaseLost),
         (Leased, Input::LeaseExpired { active }) => {
             if batch.due_at.is_some_and(|until| until > now) {
                 return Err(Refused::NotDue);

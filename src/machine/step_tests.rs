@@ -274,6 +274,10 @@ fn inputs(batch: &Batch) -> Vec<Input> {
     });
     for active in [true, false] {
         inputs.push(Input::LeaseExpired { active });
+        inputs.push(Input::Release {
+            fence: batch.fence,
+            active,
+        });
         inputs.push(Input::Resend { active });
         for verdict in [
             Verdict::Delivered,
@@ -365,7 +369,9 @@ proptest! {
             let input = *index.get(&options);
             let before = batch.clone();
             let result = step(&mut batch, input, now, &policy, random);
-            prop_assert!(batch.fence >= before.fence && batch.attempts >= before.attempts);
+            prop_assert!(batch.fence >= before.fence);
+            let given_back = u32::from(matches!(input, Input::Release { .. }));
+            prop_assert!(batch.attempts + given_back >= before.attempts);
             prop_assert_eq!(batch.status.is_final(), batch.ended_at.is_some());
             let timed = matches!(batch.status, BatchStatus::Waiting | BatchStatus::Leased);
             prop_assert_eq!(timed, batch.due_at.is_some());

@@ -6,6 +6,7 @@ use crate::model::Timestamp;
 
 /// How well a webhook has answered lately. [`crate::machine`] holds the rules.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Health {
     /// Failed attempts since the last success or re-activation.
     pub consecutive_failures: u32,

@@ -108,10 +108,8 @@ pub struct Settlement {
     pub batch_id: BatchId,
     /// The fence of the claim.
     pub fence: u64,
-    /// The attempt, for the record.
-    pub attempt: Attempt,
-    /// The judgement.
-    pub outcome: Outcome,
+    /// The attempt, for the record, and the judgement on it; `None` gives the batch back unsent.
+    pub attempt: Option<(Attempt, Outcome)>,
 }
 
 /// What an exchange brought.

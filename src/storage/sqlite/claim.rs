@@ -1,0 +1,521 @@
+//! Claiming: which batches go out next.
+//!
+//! A claim looks only at webhooks that are marked ready, through an index that holds only those,
+//! so its cost grows with neither the log, nor idle webhooks, nor batches that wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::clock::Prng;
+use crate::error::Result;
+use crate::machine::{InFlight, Input, longest_wait, plan_claim, step};
+use crate::model::{
+    App, AppState, Attempt, AttemptResult, Batch, BatchId, BatchStatus, DeliveryMode,
+    DeliveryPolicy, FailureKind, Ordering, Positions, Timestamp,
+};
+use crate::storage::{ClaimRequest, Claimed, StoredWebhook};
+
+use super::state::{self, WebhookState};
+use super::{Cache, batches, carve};
+
+/// How much longer than the attempt's own deadline a lease lasts: room for waiting for a sender
+/// and for storing the result. A sender does not begin an attempt that its lease might not outlive.
+pub(crate) const LEASE_MARGIN: Duration = Duration::from_secs(20);
+
+/// Timers that are moved to the ready queue per claim.
+const TIMERS_MAX: usize = 1_000;
+
+/// Rounds over the ready webhooks per claim; what is left then waits for the next claim.
+const ROUNDS_MAX: usize = 16;
+
+/// What a claim brought.
+pub(super) struct Claims {
+    pub(super) claimed: Vec<Claimed>,
+    pub(super) next_due: Option<Timestamp>,
+    pub(super) more: bool,
+}
+
+pub(super) fn claim(
+    db: &Connection,
+    cache: &Cache,
+    now: Timestamp,
+    request: ClaimRequest,
+) -> Result<Claims> {
+    let mut random = Prng::new(request.seed);
+    let mut more = wake_timers(db, now, cache.clock_was_set_back(now))?;
+    let mut claimed = Vec::new();
+    // Failing webhooks first: their share is small, and the well must not starve their retries.
+    let failing_max = request.failing_max.min(request.batches_max);
+    for (failing, end) in [(true, failing_max), (false, request.batches_max)] {
+        more |= claim_class(db, cache, now, failing, end, &mut random, &mut claimed)?;
+    }
+    Ok(Claims {
+        claimed,
+        next_due: next_timer(db)?,
+        more,
+    })
+}
+
+/// Claims until there are `end` batches in all or no ready webhook of this class; true when some
+/// may be left. Fair among apps: in each round an equal share of the room goes to each app.
+fn claim_class(
+    db: &Connection,
+    cache: &Cache,
+    now: Timestamp,
+    failing: bool,
+    end: usize,
+    random: &mut Prng,
+    claimed: &mut Vec<Claimed>,
+) -> Result<bool> {
+    for _ in 0..ROUNDS_MAX {
+        let room = end.saturating_sub(claimed.len());
+        if room == 0 {
+            return Ok(!ready_apps(db, failing, 1, "")?.is_empty());
+        }
+        let apps = ready_apps(db, failing, room, &cache.next_app())?;
+        let Some(last) = apps.last() else {
+            return Ok(false);
+        };
+        cache.set_next_app(last);
+        let ready = ready_webhooks(db, failing, &apps, room)?;
+        let share = room.div_ceil(ready.len().max(1));
+        for webhook_no in ready {
+            let room = end.saturating_sub(claimed.len()).min(share);
+            if room > 0 {
+                look_at(db, cache, webhook_no, now, room, random, claimed)?;
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Marks the webhooks whose time has come; true when there are more. After the clock was set back
+/// (and at the start, when it may have been) every timer is looked at: those that are further away
+/// than any wait were set by a clock that was ahead.
+fn wake_timers(db: &Connection, now: Timestamp, all: bool) -> Result<bool> {
+    if all {
+        db.execute(
+            "UPDATE hookbox_webhook_state SET ready = 1 WHERE ready = 0 AND due_at IS NOT NULL",
+            (),
+        )?;
+        return Ok(false);
+    }
+    let woken = db
+        .prepare_cached(
+            "UPDATE hookbox_webhook_state SET ready = 1 WHERE webhook_no IN (
+                 SELECT webhook_no FROM hookbox_webhook_state
+                 WHERE ready = 0 AND due_at IS NOT NULL AND due_at <= ?1
+                 ORDER BY due_at LIMIT ?2)",
+        )?
+        .execute((now.as_millis(), TIMERS_MAX))?;
+    Ok(woken == TIMERS_MAX)
+}
+
+fn next_timer(db: &Connection) -> Result<Option<Timestamp>> {
+    let at: Option<i64> = db
+        .prepare_cached(
+            "SELECT due_at FROM hookbox_webhook_state WHERE ready = 0 AND due_at IS NOT NULL
+             ORDER BY due_at LIMIT 1",
+        )?
+        .query_row((), |row| row.get(0))
+        .optional()?;
+    Ok(at.map(Timestamp::from_millis))
+}
+
+/// At most `limit` apps with ready webhooks, from the one after `start` on and around: one seek in
+/// the index for each.
+fn ready_apps(db: &Connection, failing: bool, limit: usize, start: &str) -> Result<Vec<String>> {
+    let mut statement = db.prepare_cached(
+        "SELECT app_id FROM hookbox_webhook_state
+         WHERE ready = 1 AND failing = ?1 AND app_id > ?2 ORDER BY app_id LIMIT 1",
+    )?;
+    let mut apps: Vec<String> = Vec::new();
+    let mut after = start.to_owned();
+    let mut wrapped = false;
+    while apps.len() < limit {
+        let next: Option<String> = statement
+            .query_row((failing, &after), |row| row.get(0))
+            .optional()?;
+        match next {
+            Some(app) if wrapped && app.as_str() > start => break,
+            Some(app) => {
+                after.clone_from(&app);
+                apps.push(app);
+            }
+            None if wrapped || start.is_empty() => break,
+            None => {
+                wrapped = true;
+                after.clear();
+            }
+        }
+    }
+    Ok(apps)
+}
+
+/// At most `room` ready webhooks: an equal share from each app, the longest ready first.
+fn ready_webhooks(
+    db: &Connection,
+    failing: bool,
+    apps: &[String],
+    room: usize,
+) -> Result<Vec<i64>> {
+    let share = room.div_ceil(apps.len().max(1));
+    let mut statement = db.prepare_cached(
+        "SELECT webhook_no FROM hookbox_webhook_state
+         WHERE ready = 1 AND failing = ?1 AND app_id = ?2 ORDER BY due_at LIMIT ?3",
+    )?;
+    let mut ready = Vec::new();
+    for app in apps {
+        let mut found = statement.query((failing, app, share))?;
+        while let Some(row) = found.next()? {
+            ready.push(row.get(0)?);
+        }
+    }
+    Ok(ready)
+}
+
+/// Looks at one ready webhook: ends its expired leases, claims up to `room` batches for it, and
+/// notes when to look again.
+fn look_at(
+    db: &Connection,
+    cache: &Cache,
+    webhook_no: i64,
+    now: Timestamp,
+    room: usize,
+    random: &mut Prng,
+    claimed: &mut Vec<Claimed>,
+) -> Result<()> {
+    let mut state = state::load(db, webhook_no)?;
+    let subject = Subject::load(db, cache, &state)?;
+    expire_leases(db, &subject, webhook_no, now)?;
+    let load = in_flight(db, webhook_no)?;
+    let before = claimed.len();
+    if subject.may_send() {
+        let plan = plan_claim(
+            &state.health,
+            &subject.policy,
+            &subject.webhook.webhook.overrides,
+            load,
+            now,
+        );
+        let failing = state.failing;
+        let mut take = |batch: Batch| {
+            claimed.push(Claimed {
+                batch,
+                app: Arc::clone(&subject.app),
+                webhook: Arc::clone(&subject.webhook),
+                policy: Arc::clone(&subject.policy),
+                failing,
+            });
+        };
+        let retries = room.min(plan.retries as usize);
+        let taken = claim_retries(db, &subject, webhook_no, now, retries, &mut take)?;
+        let fresh = (room - taken).min(plan.fresh as usize);
+        claim_fresh(db, &subject, &mut state, now, fresh, random, &mut take)?;
+    }
+    let spent = u32::try_from(claimed.len() - before).unwrap_or(u32::MAX);
+    state
+        .health
+        .spend(subject.webhook.webhook.overrides.rate_limit, now, spent);
+    schedule(db, &subject, &mut state, now)?;
+    state::save(db, &state)
+}
+
+/// A webhook with all that decides about it.
+pub(super) struct Subject {
+    pub(super) app: Arc<App>,
+    pub(super) webhook: Arc<StoredWebhook>,
+    pub(super) policy: Arc<DeliveryPolicy>,
+}
+
+impl Subject {
+    pub(super) fn load(db: &Connection, cache: &Cache, state: &WebhookState) -> Result<Self> {
+        let app = cache.app(db, &state.app_id)?;
+        let (webhook, policy) = cache.webhook(db, state.webhook_no, &app)?;
+        Ok(Self {
+            app,
+            webhook,
+            policy,
+        })
+    }
+
+    fn may_send(&self) -> bool {
+        self.app.state == AppState::Enabled && self.webhook.webhook.is_active()
+    }
+}
+
+/// Notes when the webhook is to be looked at next: now, if more can be claimed for it at once.
+pub(super) fn schedule(
+    db: &Connection,
+    subject: &Subject,
+    state: &mut WebhookState,
+    now: Timestamp,
+) -> Result<()> {
+    let no = state.webhook_no;
+    let lease_end = earliest(db, no, BatchStatus::Leased)?;
+    state.ready = false;
+    state.due_at = lease_end;
+    if !subject.may_send() {
+        return Ok(());
+    }
+    let load = in_flight(db, no)?;
+    let overrides = &subject.webhook.webhook.overrides;
+    let plan = plan_claim(&state.health, &subject.policy, overrides, load, now);
+    if plan.not_before.is_some() {
+        state.due_at = [plan.not_before, lease_end].into_iter().flatten().min();
+        return Ok(());
+    }
+    let due = if plan.retries > 0 {
+        next_retry(db, no, overrides.ordering)?
+    } else {
+        None
+    };
+    // Further away than any wait: set by a clock that was ahead of this one.
+    let due = due.map(|due| {
+        if due > now.plus(longest_wait(&subject.policy)) {
+            now
+        } else {
+            due
+        }
+    });
+    let has_fresh = plan.fresh > 0 && (state.has_backlog || has_replay(db, no)?);
+    state.ready = has_fresh || due.is_some_and(|due| due <= now);
+    state.due_at = if state.ready {
+        Some(now)
+    } else {
+        [due, lease_end].into_iter().flatten().min()
+    };
+    Ok(())
+}
+
+fn earliest(db: &Connection, webhook_no: i64, status: BatchStatus) -> Result<Option<Timestamp>> {
+    let at: Option<i64> = db
+        .prepare_cached(
+            "SELECT due_at FROM hookbox_batch
+             WHERE webhook_no = ?1 AND status = ?2 AND status IN ('waiting', 'leased', 'parked')
+             ORDER BY due_at LIMIT 1",
+        )?
+        .query_row((webhook_no, status.as_str()), |row| row.get(0))
+        .optional()?;
+    Ok(at.map(Timestamp::from_millis))
+}
+
+/// When the batch that would be retried next is due: the earliest due one, or, first in first out,
+/// the first one.
+fn next_retry(db: &Connection, webhook_no: i64, ordering: Ordering) -> Result<Option<Timestamp>> {
+    if ordering == Ordering::None {
+        return earliest(db, webhook_no, BatchStatus::Waiting);
+    }
+    let at: Option<i64> = db
+        .prepare_cached(
+            "SELECT due_at FROM hookbox_batch WHERE webhook_no = ?1 AND status = 'waiting'
+             ORDER BY first_position, no LIMIT 1",
+        )?
+        .query_row((webhook_no,), |row| row.get(0))
+        .optional()?;
+    Ok(at.map(Timestamp::from_millis))
+}
+
+fn has_replay(db: &Connection, webhook_no: i64) -> Result<bool> {
+    Ok(db
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM hookbox_replay WHERE webhook_no = ?1)")?
+        .query_row((webhook_no,), |row| row.get(0))?)
+}
+
+/// What is unsettled. Waiting batches are counted only as far as any plan could use them.
+fn in_flight(db: &Connection, webhook_no: i64) -> Result<InFlight> {
+    let mut load = InFlight::default();
+    let mut leased = db.prepare_cached(
+        "SELECT attempts FROM hookbox_batch WHERE webhook_no = ?1 AND status = 'leased'",
+    )?;
+    let mut found = leased.query((webhook_no,))?;
+    while let Some(row) = found.next()? {
+        match row.get::<_, u32>(0)? {
+            0 | 1 => load.fresh += 1,
+            _ => load.retries += 1,
+        }
+    }
+    load.waiting = db
+        .prepare_cached(
+            "SELECT count(*) FROM (SELECT 1 FROM hookbox_batch
+                 WHERE webhook_no = ?1 AND status = 'waiting' LIMIT 64)",
+        )?
+        .query_row((webhook_no,), |row| row.get(0))?;
+    Ok(load)
+}
+
+/// Ends leases whose holder did not report: it died, or could not store its result. A lease that
+/// lasts longer than any lease was given by a clock that was ahead; it is cut to the usual length.
+fn expire_leases(
+    db: &Connection,
+    subject: &Subject,
+    webhook_no: i64,
+    now: Timestamp,
+) -> Result<()> {
+    let held = subject.policy.timeout + LEASE_MARGIN;
+    db.prepare_cached(
+        "UPDATE hookbox_batch SET due_at = ?2
+         WHERE webhook_no = ?1 AND status = 'leased' AND due_at > ?2",
+    )?
+    .execute((webhook_no, now.plus(held).as_millis()))?;
+    let expired = batches::select(
+        db,
+        "b.webhook_no = ?1 AND b.status = 'leased' AND b.due_at <= ?2",
+        (webhook_no, now.as_millis()),
+    )?;
+    for (no, mut batch) in expired {
+        let lease_end = batch.due_at.unwrap_or(now);
+        let active = subject.webhook.webhook.is_active();
+        let input = Input::LeaseExpired { active };
+        if step(&mut batch, input, now, &subject.policy, 0).is_ok() {
+            batches::update(db, no, &batch)?;
+            let lost = Attempt {
+                batch_id: batch.id,
+                webhook_id: batch.webhook_id.clone(),
+                number: batch.attempts,
+                started_at: lease_end.minus(held),
+                duration_ms: u64::try_from(held.as_millis()).unwrap_or(u64::MAX),
+                result: AttemptResult::Failure(FailureKind::Lost),
+                excerpt: "the sender did not report: whether the request arrived is unknown".into(),
+            };
+            batches::insert_attempt(db, no, webhook_no, &lost)?;
+        }
+    }
+    Ok(())
+}
+
+fn claim_retries(
+    db: &Connection,
+    subject: &Subject,
+    webhook_no: i64,
+    now: Timestamp,
+    limit: usize,
+    take: &mut impl FnMut(Batch),
+) -> Result<usize> {
+    if limit == 0 {
+        return Ok(0);
+    }
+    let far = now.plus(longest_wait(&subject.policy));
+    let fifo = subject.webhook.webhook.overrides.ordering == Ordering::Fifo;
+    // A due time further away than any wait comes from a clock that was set back since.
+    let order = if fifo {
+        "b.first_position, b.no"
+    } else {
+        "b.due_at > ?3, b.due_at"
+    };
+    let due = batches::select(
+        db,
+        &format!("b.webhook_no = ?1 AND b.status = 'waiting' ORDER BY {order} LIMIT ?2"),
+        rusqlite::params![webhook_no, limit, far.as_millis()],
+    )?;
+    let mut taken = 0;
+    for (no, mut batch) in due {
+        if batch.due_at.is_some_and(|due| due > far) {
+            batch.due_at = Some(now);
+        }
+        let lease_until = now.plus(subject.policy.timeout + LEASE_MARGIN);
+        if step(
+            &mut batch,
+            Input::Claim { lease_until },
+            now,
+            &subject.policy,
+            0,
+        )
+        .is_ok()
+        {
+            batches::update(db, no, &batch)?;
+            take(batch);
+            taken += 1;
+        }
+    }
+    Ok(taken)
+}
+
+fn claim_fresh(
+    db: &Connection,
+    subject: &Subject,
+    state: &mut WebhookState,
+    now: Timestamp,
+    limit: usize,
+    random: &mut Prng,
+    take: &mut impl FnMut(Batch),
+) -> Result<()> {
+    for _ in 0..limit {
+        let Some((positions, mode)) = next_positions(db, subject, state)? else {
+            return Ok(());
+        };
+        let mut batch = Batch {
+            id: BatchId::new(now, random.next_u128()),
+            app_id: subject.app.id.clone(),
+            webhook_id: subject.webhook.webhook.id.clone(),
+            positions,
+            parent: None,
+            mode,
+            status: BatchStatus::Waiting,
+            end_reason: None,
+            created_at: now,
+            attempts: 0,
+            failures: 0,
+            window_start: None,
+            due_at: Some(now),
+            fence: 0,
+            ended_at: None,
+        };
+        let lease_until = now.plus(subject.policy.timeout + LEASE_MARGIN);
+        // A batch that was just made is waiting and due: the machine takes this input.
+        let _ = step(
+            &mut batch,
+            Input::Claim { lease_until },
+            now,
+            &subject.policy,
+            0,
+        );
+        batches::insert(db, state.webhook_no, &batch)?;
+        take(batch);
+    }
+    Ok(())
+}
+
+/// The next positions owed: of the log, and when that is taken, of a replay.
+fn next_positions(
+    db: &Connection,
+    subject: &Subject,
+    state: &mut WebhookState,
+) -> Result<Option<(Positions, DeliveryMode)>> {
+    let no = state.webhook_no;
+    while state.has_backlog {
+        let app = &state.app_id;
+        let carved = carve::carve_owed(db, no, app, state.cursor, &subject.policy)?;
+        state.cursor = carved.cursor;
+        state.has_backlog = carved.more;
+        if carved.batch.is_some() {
+            return Ok(carved.batch);
+        }
+    }
+    loop {
+        let replay: Option<(i64, i64, i64)> = db
+            .prepare_cached(
+                "SELECT no, cursor, until_position FROM hookbox_replay
+                 WHERE webhook_no = ?1 ORDER BY no LIMIT 1",
+            )?
+            .query_row((no,), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((replay_no, cursor, until)) = replay else {
+            return Ok(None);
+        };
+        let webhook = &subject.webhook.webhook;
+        let carved = carve::carve_replay(db, webhook, cursor, until, &subject.policy)?;
+        if carved.more {
+            db.prepare_cached("UPDATE hookbox_replay SET cursor = ?2 WHERE no = ?1")?
+                .execute((replay_no, carved.cursor))?;
+        } else {
+            db.prepare_cached("DELETE FROM hookbox_replay WHERE no = ?1")?
+                .execute((replay_no,))?;
+        }
+        if carved.batch.is_some() {
+            return Ok(carved.batch);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Settling: what came of an attempt, written with everything that follows from it.
+
+use rusqlite::Connection;
+
+use crate::clock::Prng;
+use crate::error::Result;
+use crate::machine::{HealthEffect, Input, Outcome, Refused, Settled, Verdict, step};
+use crate::model::{
+    AttemptResult, Batch, BatchId, BatchStatus, DeactivationReason, EndReason, Notice, Timestamp,
+};
+use crate::storage::Settlement;
+
+use super::claim::{Subject, schedule};
+use super::state::WebhookState;
+use super::{Cache, batches, state, webhooks};
+
+/// Stores one result. False when its lease is no longer held: nothing is changed then.
+pub(super) fn settle(
+    db: &Connection,
+    cache: &Cache,
+    now: Timestamp,
+    settlement: &Settlement,
+    random: &mut Prng,
+    notices: &mut Vec<Notice>,
+) -> Result<bool> {
+    let Some((batch_no, webhook_no, mut batch)) = batches::find(db, &settlement.batch_id)? else {
+        return Ok(false);
+    };
+    let mut webhook_state = state::load(db, webhook_no)?;
+    let subject = Subject::load(db, cache, &webhook_state)?;
+    let was_active = subject.webhook.webhook.is_active();
+    let Some((attempt, outcome)) = &settlement.attempt else {
+        let input = Input::Release {
+            fence: settlement.fence,
+            active: was_active,
+        };
+        if step(&mut batch, input, now, &subject.policy, 0).is_err() {
+            return Ok(false);
+        }
+        batches::update(db, batch_no, &batch)?;
+        schedule(db, &subject, &mut webhook_state, now)?;
+        state::save(db, &webhook_state)?;
+        return Ok(true);
+    };
+    let outcome = *outcome;
+    let input = Input::Settle {
+        fence: settlement.fence,
+        outcome,
+        active: was_active && outcome.deactivate.is_none(),
+        others_succeed: batch.window_start.is_some_and(|start| {
+            webhook_state
+                .health
+                .last_success_at
+                .is_some_and(|success| success > start)
+        }),
+    };
+    let settled = match step(&mut batch, input, now, &subject.policy, random.next_u64()) {
+        Ok(settled) => settled,
+        Err(Refused::LeaseLost | Refused::NotDue | Refused::Status(_)) => return Ok(false),
+    };
+    batches::update(db, batch_no, &batch)?;
+    batches::insert_attempt(db, batch_no, webhook_no, attempt)?;
+    match settled {
+        Settled::Plain => {}
+        Settled::Exhausted(reason) => notices.push(exhausted(&batch, reason)),
+        Settled::Split => {
+            let into = split(db, webhook_no, &batch, was_active, now, random)?;
+            notices.push(Notice::BatchSplit {
+                app_id: batch.app_id.clone(),
+                webhook_id: batch.webhook_id.clone(),
+                batch_id: batch.id,
+                into,
+            });
+        }
+    }
+    if let AttemptResult::Status(code) = attempt.result {
+        webhook_state.last_http_code = Some((code, now));
+    }
+    let deactivate = judge_health(&subject, &mut webhook_state, outcome, now, &batch, notices);
+    schedule(db, &subject, &mut webhook_state, now)?;
+    state::save(db, &webhook_state)?;
+    if let Some(reason) = deactivate.filter(|_| was_active) {
+        deactivate_webhook(db, webhook_no, now)?;
+        notices.push(Notice::WebhookDeactivated {
+            app_id: batch.app_id,
+            webhook_id: batch.webhook_id,
+            reason,
+        });
+    }
+    Ok(true)
+}
+
+/// Takes note of the attempt in the webhook's health; says whether to deactivate it.
+fn judge_health(
+    subject: &Subject,
+    webhook_state: &mut WebhookState,
+    outcome: Outcome,
+    now: Timestamp,
+    batch: &Batch,
+    notices: &mut Vec<Notice>,
+) -> Option<DeactivationReason> {
+    let health = &mut webhook_state.health;
+    let effect = match outcome.verdict {
+        Verdict::Failed(kind) if kind.is_ours() => None,
+        Verdict::Delivered => {
+            webhook_state.failing = false;
+            health.succeed(&subject.policy, now)
+        }
+        _ => {
+            webhook_state.failing = true;
+            health.fail(&subject.policy, now, outcome.retry_after)
+        }
+    };
+    let (app_id, webhook_id) = (batch.app_id.clone(), batch.webhook_id.clone());
+    match effect {
+        Some(HealthEffect::Warn(percent, deactivates_at)) => notices.push(Notice::WebhookFailing {
+            app_id,
+            webhook_id,
+            percent,
+            deactivates_at,
+        }),
+        Some(HealthEffect::Recovered(failures)) => notices.push(Notice::WebhookRecovered {
+            app_id,
+            webhook_id,
+            failures,
+        }),
+        Some(HealthEffect::Deactivate(reason)) => {
+            return Some(outcome.deactivate.unwrap_or(reason));
+        }
+        None => {}
+    }
+    outcome.deactivate
+}
+
+fn exhausted(batch: &Batch, reason: EndReason) -> Notice {
+    Notice::BatchExhausted {
+        app_id: batch.app_id.clone(),
+        webhook_id: batch.webhook_id.clone(),
+        batch_id: batch.id,
+        reason,
+    }
+}
+
+/// Replaces a batch by its two halves. They start at once, with a fresh count of failures, inside
+/// the retry window of the whole.
+fn split(
+    db: &Connection,
+    webhook_no: i64,
+    whole: &Batch,
+    active: bool,
+    now: Timestamp,
+    random: &mut Prng,
+) -> Result<Vec<BatchId>> {
+    let (first, second) = whole.positions.split_at(whole.positions.len() / 2);
+    let mut into = Vec::new();
+    for positions in [first, second] {
+        let half = Batch {
+            id: BatchId::new(now, random.next_u128()),
+            positions,
+            parent: Some(whole.id),
+            status: if active {
+                BatchStatus::Waiting
+            } else {
+                BatchStatus::Parked
+            },
+            end_reason: None,
+            created_at: now,
+            attempts: 0,
+            failures: 0,
+            due_at: active.then_some(now),
+            fence: 0,
+            ended_at: None,
+            ..whole.clone()
+        };
+        batches::insert(db, webhook_no, &half)?;
+        into.push(half.id);
+    }
+    Ok(into)
+}
+
+fn deactivate_webhook(db: &Connection, webhook_no: i64, now: Timestamp) -> Result<()> {
+    let before = webhooks::by_number(db, webhook_no)?;
+    let mut after = before.clone();
+    after.webhook.enabled = false;
+    after.webhook.last_disabled_at = Some(now);
+    after.webhook.updated_at = now;
+    webhooks::save(db, webhook_no, &before.webhook, &after)
+}
