@@ -8,5 +8,6 @@ mod error;
 pub mod model;
 pub mod signing;
 pub mod transport;
+pub mod verify;
 
 pub use error::{Error, Result, StorageFault};
