@@ -27,7 +27,10 @@ pub fn secret(text: &str) -> StandardSecret {
 fn fingerprint_vector() {
     let one = Secret::new("secret");
     let entry = "v1=1b2c16b75bd2a870c114153ccda5bcfca63314bc722fa160d690de133ccbb9db";
-    assert_eq!(fingerprint_header(&[one.clone()], b"data").unwrap(), entry);
+    assert_eq!(
+        fingerprint_header(std::slice::from_ref(&one), b"data").unwrap(),
+        entry
+    );
     let two = fingerprint_header(&[Secret::new("other"), one], b"data").unwrap();
     assert_eq!(two.len(), 2 * 67 + 1);
     assert!(two.ends_with(&format!(",{entry}")) && !two.contains(' '));
