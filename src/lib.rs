@@ -10,5 +10,6 @@ pub mod model;
 pub mod signing;
 pub mod storage;
 pub mod transport;
+pub mod verify;
 
 pub use error::{Error, Result, StorageFault};
