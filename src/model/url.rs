@@ -135,7 +135,7 @@ fn check(text: &str) -> Result<WebhookUrl, &'static str> {
     }
 
     let parsed = url::Url::parse(text).map_err(|_| "it is not a well-formed URL")?;
-    let host = checked_host(written_host, parsed.host().ok_or(NOT_ABSOLUTE)?)?;
+    let host = checked_host(written_host, &parsed.host().ok_or(NOT_ABSOLUTE)?)?;
     if parsed.port_or_known_default() != Some(port) {
         return Err(BAD_PORT);
     }
@@ -172,7 +172,7 @@ fn parse_port(text: &str) -> Result<u16, ()> {
 }
 
 /// The host as `url` understood it, provided that it is what the text says.
-fn checked_host(written: &str, parsed: url::Host<&str>) -> Result<String, &'static str> {
+fn checked_host(written: &str, parsed: &url::Host<&str>) -> Result<String, &'static str> {
     match parsed {
         // `127.1`, `0x7f000001`, `2130706433`, `①②⑦.⓪.⓪.①` … all are 127.0.0.1 to `url`.
         url::Host::Ipv4(address) if address.to_string() == written => Ok(written.to_owned()),
@@ -180,15 +180,15 @@ fn checked_host(written: &str, parsed: url::Host<&str>) -> Result<String, &'stat
             let inner = written
                 .strip_prefix('[')
                 .and_then(|inner| inner.strip_suffix(']'));
-            if inner.and_then(|inner| inner.parse::<Ipv6Addr>().ok()) == Some(address) {
-                Ok(address_text(address))
+            if inner.and_then(|inner| inner.parse::<Ipv6Addr>().ok()) == Some(*address) {
+                Ok(address_text(*address))
             } else {
                 Err(AMBIGUOUS_HOST)
             }
         }
         url::Host::Domain(name) => {
             check_name(written, name)?;
-            Ok(name.to_owned())
+            Ok((*name).to_owned())
         }
         url::Host::Ipv4(_) => Err(AMBIGUOUS_HOST),
     }

@@ -49,7 +49,7 @@ impl fmt::Display for DeniedReason {
 
 /// IPv4 networks that are not public: address, prefix length, what it is.
 const DENIED_V4: [(Ipv4Addr, u8, &str); 19] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8, "this host"),
+    (Ipv4Addr::UNSPECIFIED, 8, "this host"),
     (Ipv4Addr::new(10, 0, 0, 0), 8, "private"),
     (Ipv4Addr::new(100, 64, 0, 0), 10, "shared (carrier NAT)"),
     (Ipv4Addr::new(127, 0, 0, 0), 8, "loopback"),

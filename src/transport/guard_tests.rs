@@ -248,7 +248,7 @@ fn near_v6() -> impl Strategy<Value = u128> {
             } else if random % 2 == 0 {
                 near
             } else {
-                net | random % size
+                net | (random % size)
             }
         })
 }
