@@ -1,9 +1,22 @@
 //! Sending one HTTP request: the trait, and the guard over the addresses it may reach.
 
+mod guard;
+mod query;
+mod resolver;
+
+#[cfg(feature = "http")]
+mod http;
+
 use std::fmt::Debug;
 use std::time::Duration;
 
 use crate::model::{FailureKind, WebhookUrl};
+
+pub use guard::{AddressPolicy, DeniedReason, PortRule};
+pub use resolver::{Resolver, SystemResolver};
+
+#[cfg(feature = "http")]
+pub use http::{HttpOptions, HttpTransport, TlsRoots};
 
 /// The request methods hookbox uses: `GET` for the activation challenge, `POST` for deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +92,8 @@ pub struct TransportError {
     pub message: String,
 }
 
-/// Sends HTTP requests. hookbox's own is `transport::HttpTransport`; a host may bring its own HTTP client.
+/// Sends HTTP requests. hookbox's own is `transport::HttpTransport`; a host may bring its own HTTP
+/// client.
 ///
 /// An implementation must keep the deadline of each request, follow no redirect, and — unless it
 /// has its own way to the outside — connect only to addresses its [`AddressPolicy`] allows.

@@ -1,0 +1,4 @@
+//! Integration tests: one crate, so that they link once.
+
+#[cfg(feature = "http")]
+mod transport;
