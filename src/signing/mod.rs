@@ -1,9 +1,10 @@
 //! Signing what is sent, and keeping the keys it is signed with.
 //!
-//! Everything here is pure: bytes and times in, bytes and header values out. The time and the
+//! Everything but the key store is pure: bytes and times in, bytes and header values out. The time and the
 //! randomness are passed in; only the RSA library draws its own (salts and blinding).
 
 mod jwks;
+mod keystore;
 pub mod keyring;
 pub(crate) mod primitives;
 mod rsa;
@@ -11,6 +12,7 @@ mod rsa_public;
 mod scheme;
 mod seal;
 
+pub(crate) use keystore::KeyStore;
 pub use jwks::{parse_jwks, thumbprint};
 pub use rsa::{AwsSigner, PortableSigner, RsaPrivateKey, Signer};
 pub use rsa_public::{PssSalt, RsaPublicKey};
