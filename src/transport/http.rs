@@ -128,6 +128,11 @@ pub enum TlsRoots {
 /// - An idle connection that the server has closed is noticed before it is reused. One that the
 ///   server closes in the very moment of reuse fails with [`FailureKind::Reset`]: sending again at
 ///   once could deliver twice what must be delivered at most once, so that is left to the caller.
+/// - A request that cannot be put on the wire (a line break in a header, a header that is not the
+///   caller's to set) fails with [`FailureKind::Signing`]: our side's fault, and nothing was sent.
+/// - A proxy's faults are [`FailureKind::Proxy`], unless it answers 502 or 504, by which it says
+///   that the endpoint cannot be reached: [`FailureKind::Connect`].
+/// - ureq cannot choose the local address; nor can this.
 /// - A server that answers before it has read the whole body, and closes, counts as a reset.
 pub struct HttpTransport {
     agent: Agent,

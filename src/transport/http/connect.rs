@@ -186,3 +186,58 @@ fn proxy_refusal(message: &str) -> FailureKind {
         FailureKind::Proxy
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use ureq::Agent;
+    use ureq::unversioned::transport::TcpConnector;
+
+    use super::*;
+
+    /// Lets any address through.
+    #[derive(Debug)]
+    struct Unguarded(SocketAddr);
+
+    impl UreqResolver for Unguarded {
+        fn resolve(
+            &self,
+            _: &Uri,
+            _: &Config,
+            _: NextTimeout,
+        ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+            let mut addresses = self.empty();
+            addresses.push(self.0);
+            Ok(addresses)
+        }
+    }
+
+    /// The resolver refuses first, so only a fault in it shows that the guard stands by itself.
+    #[test]
+    fn the_guard_needs_no_resolver() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let guard = Guard {
+            policy: AddressPolicy::default(),
+            behind_proxy: false,
+        };
+        let chain = ().chain(guard).chain(TcpConnector::default());
+        let config = Agent::config_builder().proxy(None).build();
+        let agent = Agent::with_parts(config, chain, Unguarded(address));
+        let refused = agent.get("http://example.com/").call().unwrap_err();
+        let refused = failure::from_ureq(refused);
+        assert_eq!(refused.kind, FailureKind::AddressDenied);
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_err(), "a connection was opened");
+    }
+
+    #[test]
+    fn a_proxys_refusal_is_told_from_its_fault() {
+        let refused = |message| proxy_refusal(message) == FailureKind::Connect;
+        assert!(refused("proxy server responded 502/502"));
+        assert!(refused("proxy server responded 504/504"));
+        assert!(!refused("proxy server responded 407/407"));
+        assert!(!refused("proxy server did not respond"));
+    }
+}

@@ -30,7 +30,10 @@ pub(super) fn from_ureq(error: ureq::Error) -> TransportError {
             Ok(ours) => *ours,
             Err(_) => new(Kind::Protocol, "the HTTP client failed".to_owned()),
         },
-        ureq::Error::Timeout(stage) => new(Kind::Timeout, format!("the deadline passed ({stage})")),
+        ureq::Error::Timeout(_) => new(
+            Kind::Timeout,
+            "the deadline passed before the response's headers were complete".to_owned(),
+        ),
         ureq::Error::Io(error) => new(Kind::Reset, io_message(&error)),
         ureq::Error::HostNotFound => new(Kind::Dns, "the name has no address".to_owned()),
         ureq::Error::ConnectionFailed => new(Kind::Connect, "no connection".to_owned()),
@@ -61,4 +64,29 @@ fn protocol_message(text: &str) -> String {
         _ => text,
     };
     format!("the response is not valid HTTP ({safe})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_quote_no_header_and_are_short() {
+        assert_eq!(
+            protocol_message("location header is malformed: secret"),
+            "the response is not valid HTTP (location header is malformed)"
+        );
+        assert!(protocol_message("http parse fail: invalid token").contains("invalid token"));
+        let long = new(FailureKind::Dns, "é".repeat(1000));
+        assert_eq!(long.message.chars().count(), MESSAGE_CHARS_MAX);
+    }
+
+    #[test]
+    fn ours_come_back_as_they_went_in() {
+        let ours = new(FailureKind::AddressDenied, "no".to_owned());
+        assert_eq!(from_ureq(into_ureq(ours.clone())), ours);
+        // TLS carries errors as `io::Error`.
+        let carried = into_ureq(ours.clone()).into_io();
+        assert_eq!(from_ureq(carried.into()), ours);
+    }
 }
