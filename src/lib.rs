@@ -4,12 +4,16 @@
 #![warn(missing_debug_implementations, clippy::pedantic)]
 
 pub mod clock;
+mod delivery;
 mod error;
+mod hookbox;
 pub mod machine;
 pub mod model;
+mod registry;
 pub mod signing;
 pub mod storage;
 pub mod transport;
 pub mod verify;
 
 pub use error::{Error, Result, StorageFault};
+pub use hookbox::{BatchStory, Delivery, EventStory, Hookbox, NewApp, NewKey, Options, Polled};

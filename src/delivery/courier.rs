@@ -3,16 +3,13 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::machine::{ControlHeaders, judge};
 use crate::model::{
     Attempt, AttemptResult, EXCERPT_BYTES_MAX, Envelope, FailureKind, SignatureScheme, Timestamp,
     WebhookSecrets,
 };
-use crate::signing::{
-    KeyStore, Sealer, StandardSecret, fingerprint_header, rsa_pss_header, signed_digest,
-    standard_header,
-};
+use crate::signing::{KeyStore, Sealer, headers_of, open_secrets, sign};
 use crate::storage::{Claimed, Settlement, Storage};
 use crate::transport::{Method, Request, Response, Transport, TransportError};
 
@@ -28,11 +25,6 @@ pub(crate) struct Courier {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// What a webhook's sealed secrets are bound to: they open in no other row.
-pub(crate) fn secrets_context(app: &crate::model::AppId, id: &crate::model::WebhookId) -> String {
-    format!("hookbox webhook {app} {id}")
-}
-
 impl Courier {
     /// Sends one batch and waits for the answer. Never fails: whatever goes wrong is the settlement.
     pub(crate) fn deliver(&self, claimed: &Claimed) -> Settlement {
@@ -42,9 +34,12 @@ impl Courier {
             self.transport.send(&request)
         }));
         let result = caught.unwrap_or_else(|_| {
-            Err(failure(FailureKind::Panic, "the delivery panicked; please report it"))
+            Err(failure(
+                FailureKind::Panic,
+                "the delivery panicked; please report it",
+            ))
         });
-        self.settlement(claimed, started, self.clock.now(), result)
+        Self::settlement(claimed, started, self.clock.now(), result)
     }
 
     /// The signed request for a claimed batch.
@@ -62,7 +57,10 @@ impl Courier {
             .read_events(&claimed.batch.positions)
             .map_err(|error| failure(FailureKind::Unreadable, error))?;
         if events.len() != claimed.batch.positions.len() {
-            return Err(failure(FailureKind::Unreadable, "events of this batch are gone"));
+            return Err(failure(
+                FailureKind::Unreadable,
+                "events of this batch are gone",
+            ));
         }
         let body = body(profile.envelope, &claimed.app.id, &events);
         // One event a request: the event is what receivers deduplicate. Else it is the batch.
@@ -102,13 +100,20 @@ impl Courier {
             WebhookSecrets::default()
         };
         let mut headers = headers_of(&secrets);
-        headers.extend(sign(&self.keys, &claimed.app.id, scheme, &secrets, id, body, now)?);
+        headers.extend(sign(
+            &self.keys,
+            &claimed.app.id,
+            scheme,
+            &secrets,
+            id,
+            body,
+            now,
+        )?);
         Ok(headers)
     }
 
     /// What an attempt came to, for the storage.
     pub(crate) fn settlement(
-        &self,
         claimed: &Claimed,
         started: Timestamp,
         ended: Timestamp,
@@ -154,82 +159,6 @@ impl Courier {
             attempt: None,
         }
     }
-}
-
-/// Opens a webhook's secrets.
-pub(crate) fn open_secrets(
-    sealer: &Sealer,
-    stored: &crate::storage::StoredWebhook,
-) -> Result<WebhookSecrets> {
-    let context = secrets_context(&stored.webhook.app_id, &stored.webhook.id);
-    let plain = sealer.open(&context, &stored.sealed)?;
-    // serde's message could quote the secret it stumbled over.
-    serde_json::from_slice(&plain)
-        .map_err(|_| Error::SealBroken("the webhook's secrets are not what hookbox wrote".into()))
-}
-
-/// The headers that a webhook's secrets ask for, and the content type.
-pub(crate) fn headers_of(secrets: &WebhookSecrets) -> Vec<(String, String)> {
-    let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-    if let Some(basic) = &secrets.basic_auth {
-        use base64::Engine as _;
-        let pair = format!("{}:{}", basic.username, basic.password.expose());
-        let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
-        headers.push(("authorization".to_owned(), format!("Basic {encoded}")));
-    }
-    for header in &secrets.headers {
-        headers.push((header.name.clone(), header.value.expose().to_owned()));
-    }
-    headers
-}
-
-/// The id, time and signature headers of a request.
-pub(crate) fn sign(
-    keys: &KeyStore,
-    app: &crate::model::AppId,
-    scheme: SignatureScheme,
-    secrets: &WebhookSecrets,
-    id: &str,
-    body: &[u8],
-    now: Timestamp,
-) -> Result<Vec<(String, String)>> {
-    let seconds = now.as_seconds();
-    let mut headers = vec![
-        ("webhook-id".to_owned(), id.to_owned()),
-        ("webhook-timestamp".to_owned(), seconds.to_string()),
-    ];
-    match scheme {
-        SignatureScheme::RsaPss {
-            alphabet,
-            replay_protection,
-        } => {
-            use sha2::Digest as _;
-            let (kid, signer) = keys.signer(app, now)?;
-            let digest: [u8; 32] = sha2::Sha256::digest(body).into();
-            let signature = rsa_pss_header(&signer.sign_digest(&digest)?, alphabet);
-            headers.push(("X-Webhook-Signature-Key-Id".to_owned(), kid.to_string()));
-            headers.push(("X-Webhook-Signature".to_owned(), signature));
-            if replay_protection {
-                let second = signer.sign_digest(&signed_digest(id, seconds, body))?;
-                let value = rsa_pss_header(&second, alphabet);
-                headers.push(("X-Webhook-Signature-V2".to_owned(), value));
-            }
-        }
-        SignatureScheme::FingerprintHmac => {
-            let value = fingerprint_header(&secrets.signing, body)?;
-            headers.push(("fpjs-event-signature".to_owned(), value));
-        }
-        SignatureScheme::StandardWebhooks => {
-            let parsed = secrets
-                .signing
-                .iter()
-                .map(StandardSecret::parse)
-                .collect::<Result<Vec<_>>>()?;
-            let value = standard_header(&parsed, id, seconds, body)?;
-            headers.push(("webhook-signature".to_owned(), value));
-        }
-    }
-    Ok(headers)
 }
 
 fn failure(kind: FailureKind, message: impl std::fmt::Display) -> TransportError {

@@ -104,8 +104,6 @@ pub enum EndReason {
     ByReceiver,
     /// Cancelled: replaced by smaller batches, which name it as their parent.
     Split,
-    /// Cancelled: its webhook or its app was deleted while it was out.
-    Deleted,
 }
 
 impl EndReason {
@@ -119,7 +117,6 @@ impl EndReason {
             Self::ByHost => "by_host",
             Self::ByReceiver => "by_receiver",
             Self::Split => "split",
-            Self::Deleted => "deleted",
         }
     }
 }

@@ -34,7 +34,6 @@ pub use profile::{
 };
 pub use secret::Secret;
 pub use time::Timestamp;
-pub(crate) use time::millis_of;
 pub use url::WebhookUrl;
 pub use webhook::{
     BasicAuth, Environment, Header, NewWebhook, Ordering, Overrides, RateLimit, Webhook,

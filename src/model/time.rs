@@ -54,7 +54,7 @@ impl Timestamp {
 }
 
 /// Whole milliseconds of a span, saturating.
-pub(crate) fn millis_of(span: Duration) -> i64 {
+fn millis_of(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -51,13 +51,13 @@ impl KeyStore {
     }
 
     /// A new key, sealed, that signs from `now` on: an app's first.
-    pub(crate) fn generate(
-        &self,
-        app: &AppId,
-        size: KeySize,
-        now: Timestamp,
-    ) -> Result<StoredKey> {
-        self.seal(app, KeyId::random(self.random.bits()?), &RsaPrivateKey::generate(size)?, now)
+    pub(crate) fn generate(&self, app: &AppId, size: KeySize, now: Timestamp) -> Result<StoredKey> {
+        self.seal(
+            app,
+            KeyId::random(self.random.bits()?),
+            &RsaPrivateKey::generate(size)?,
+            now,
+        )
     }
 
     /// A key of the host's own, sealed, that signs from `now` on.
@@ -68,7 +68,10 @@ impl KeyStore {
         pem: &str,
         now: Timestamp,
     ) -> Result<StoredKey> {
-        let kid = kid.map_or_else(|| Ok(KeyId::random(self.random.bits()?)), Ok)?;
+        let kid = match kid {
+            Some(kid) => kid,
+            None => KeyId::random(self.random.bits()?),
+        };
         self.seal(app, kid, &RsaPrivateKey::from_pem(pem)?, now)
     }
 
@@ -80,7 +83,9 @@ impl KeyStore {
         now: Timestamp,
     ) -> Result<StoredKey> {
         let der = private.to_pkcs8_der()?;
-        let sealed = self.sealer.seal(self.random.as_ref(), &context(app, &kid), &der)?;
+        let sealed = self
+            .sealer
+            .seal(self.random.as_ref(), &context(app, &kid), &der)?;
         Ok(StoredKey {
             key: SigningKey {
                 app_id: app.clone(),
@@ -111,7 +116,10 @@ impl KeyStore {
             let list: Vec<SigningKey> = stored.iter().map(|one| one.key.clone()).collect();
             for changed in keyring::rotate(&list, key, now, lead, overlap)? {
                 if changed.kid == kid {
-                    stored.push(StoredKey { key: changed, sealed: sealed.clone() });
+                    stored.push(StoredKey {
+                        key: changed,
+                        sealed: sealed.clone(),
+                    });
                 } else {
                     replace(stored, changed);
                 }
@@ -159,12 +167,19 @@ impl KeyStore {
 
     /// Signs with the host's own signer for this key.
     pub(crate) fn use_external(&self, app: &AppId, kid: &KeyId, signer: Arc<dyn Signer>) {
-        self.lock().external.insert((app.clone(), kid.clone()), signer);
+        self.lock()
+            .external
+            .insert((app.clone(), kid.clone()), signer);
     }
 
     /// All keys, oldest first.
     pub(crate) fn list(&self, app: &AppId) -> Result<Vec<SigningKey>> {
-        Ok(self.storage.keys(app)?.into_iter().map(|stored| stored.key).collect())
+        Ok(self
+            .storage
+            .keys(app)?
+            .into_iter()
+            .map(|stored| stored.key)
+            .collect())
     }
 
     /// The app's JWK set at `now`.
@@ -183,7 +198,10 @@ impl KeyStore {
         let index = (app.clone(), key.kid.clone());
         {
             let cached = self.lock();
-            let ready = cached.external.get(&index).or_else(|| cached.signers.get(&index));
+            let ready = cached
+                .external
+                .get(&index)
+                .or_else(|| cached.signers.get(&index));
             if let Some(signer) = ready {
                 return Ok((index.1, Arc::clone(signer)));
             }

@@ -3,17 +3,19 @@
 //! Everything but the key store is pure: bytes and times in, bytes and header values out. The time and the
 //! randomness are passed in; only the RSA library draws its own (salts and blinding).
 
+mod headers;
 mod jwks;
-mod keystore;
 pub mod keyring;
+mod keystore;
 pub(crate) mod primitives;
 mod rsa;
 mod rsa_public;
 mod scheme;
 mod seal;
 
-pub(crate) use keystore::KeyStore;
+pub(crate) use headers::{headers_of, open_secrets, secrets_context, sign};
 pub use jwks::{parse_jwks, thumbprint};
+pub(crate) use keystore::KeyStore;
 pub use rsa::{AwsSigner, PortableSigner, RsaPrivateKey, Signer};
 pub use rsa_public::{PssSalt, RsaPublicKey};
 pub use scheme::{

@@ -189,7 +189,7 @@ impl HttpTransport {
     ///
     /// Such a request fails with [`FailureKind::Lost`], which is not charged to the endpoint. One
     /// that is still looking a name up or opening a connection returns at its deadline.
-    pub fn shutdown(&self) {
+    fn break_connections(&self) {
         self.closed.store(true, Ordering::SeqCst);
         self.agent.clone().shutdown();
     }
@@ -277,6 +277,10 @@ impl Transport for HttpTransport {
                 error
             }
         })
+    }
+
+    fn shutdown(&self) {
+        self.break_connections();
     }
 }
 

@@ -104,4 +104,8 @@ pub trait Transport: Debug + Send + Sync {
     /// # Errors
     /// [`TransportError`] when there is no status: by kind, who or what failed.
     fn send(&self, request: &Request) -> Result<Response, TransportError>;
+
+    /// Breaks what is in flight, as far as it can, so that [`Transport::send`] returns soon. Called
+    /// once, when a stop has waited long enough; nothing is sent through this transport after it.
+    fn shutdown(&self) {}
 }

@@ -1,4 +1,7 @@
 //! Integration tests: one crate, so that they link once.
+#![allow(missing_docs)]
 
+mod delivery;
+mod support;
 #[cfg(feature = "http")]
 mod transport;

@@ -22,7 +22,7 @@ use super::{Cache, batches, carve};
 
 /// How much longer than the attempt's own deadline a lease lasts: room for waiting for a sender
 /// and for storing the result. A sender does not begin an attempt that its lease might not outlive.
-pub(crate) const LEASE_MARGIN: Duration = Duration::from_secs(20);
+const LEASE_MARGIN: Duration = Duration::from_secs(20);
 
 /// Timers that are moved to the ready queue per claim.
 const TIMERS_MAX: usize = 1_000;

@@ -8,7 +8,7 @@ use crate::error::{Error, StorageFault};
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         let fault = match &error {
-            rusqlite::Error::SqliteFailure(failure, _) => fault_of(failure),
+            rusqlite::Error::SqliteFailure(failure, _) => fault_of(*failure),
             rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)
             | rusqlite::Error::InvalidColumnType(..)
@@ -19,7 +19,7 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-fn fault_of(failure: &ffi::Error) -> StorageFault {
+fn fault_of(failure: ffi::Error) -> StorageFault {
     match failure.code {
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StorageFault::Busy,
         ErrorCode::DiskFull => StorageFault::Full,

@@ -42,8 +42,6 @@ use commit::{CommitQueue, lock};
 use open::Location;
 use upkeep::PruneCursor;
 
-pub(crate) use claim::LEASE_MARGIN;
-
 /// Idle read connections that are kept open.
 const READERS_KEPT: usize = 4;
 

@@ -110,13 +110,11 @@ fn prune_events(
             candidates.remove(&position);
         }
     }
-    let mut deleted = 0;
-    for position in candidates {
+    for (deleted, position) in (0..).zip(candidates) {
         if deleted == slice {
             // The rest of the span is looked at again.
             return Ok((position - 1, true));
         }
-        deleted += 1;
         db.prepare_cached("DELETE FROM hookbox_event WHERE position = ?1")?
             .execute((position,))?;
     }

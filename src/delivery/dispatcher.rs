@@ -1,0 +1,247 @@
+//! The dispatcher: the one loop that drives deliveries. It alone talks to the storage, so results
+//! and claims of one round share one commit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Random;
+use crate::error::Result;
+use crate::model::{AttemptResult, Notice, Timestamp};
+use crate::storage::{ClaimRequest, Exchanged, Settlement};
+
+use super::EngineParts;
+use super::courier::Courier;
+use super::engine::Outbox;
+
+/// Other processes' writes are noticed by looking, this often: the box's only work while idle.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Retention starts a pass this often.
+const PRUNE_EVERY: Duration = Duration::from_secs(600);
+
+/// Rows deleted per slice, and how long to leave the writer to others between two slices.
+const PRUNE_SLICE: usize = 500;
+const PRUNE_PAUSE: Duration = Duration::from_millis(50);
+
+/// Waits after a failed storage write: doubling between these.
+const STALL_WAIT_MIN: Duration = Duration::from_millis(50);
+const STALL_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// A claim for `free` senders, of which failing webhooks may take `failing`.
+pub(crate) fn claim_request(
+    free: usize,
+    failing: usize,
+    random: &dyn Random,
+) -> Result<ClaimRequest> {
+    let mut seed = [0; 8];
+    random.fill(&mut seed)?;
+    Ok(ClaimRequest {
+        batches_max: free,
+        failing_max: failing,
+        seed: u64::from_ne_bytes(seed),
+    })
+}
+
+pub(super) struct Dispatcher {
+    parts: EngineParts,
+    outbox: Arc<Outbox>,
+    /// Results that are not stored yet. While there are any after a failure, nothing is claimed.
+    unstored: Vec<Settlement>,
+    in_flight: usize,
+    failing_in_flight: usize,
+    /// Whether something may be due now, and when something will be.
+    may_claim: bool,
+    next_due: Option<Timestamp>,
+    foreign_writes: Option<i64>,
+    looked_at: Timestamp,
+    stall_wait: Option<Duration>,
+    next_prune: Timestamp,
+    stopping: bool,
+}
+
+impl Dispatcher {
+    pub(super) fn new(parts: EngineParts, outbox: Arc<Outbox>) -> Self {
+        let now = parts.clock.now();
+        Self {
+            parts,
+            outbox,
+            unstored: Vec::new(),
+            in_flight: 0,
+            failing_in_flight: 0,
+            may_claim: true,
+            next_due: None,
+            foreign_writes: None,
+            looked_at: now,
+            stall_wait: None,
+            next_prune: now,
+            stopping: false,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            let mail = self.parts.inbox.take(self.patience(), self.stopping);
+            self.may_claim |= mail.woken;
+            for (settlement, failing) in mail.results {
+                self.in_flight -= 1;
+                self.failing_in_flight -= usize::from(failing);
+                self.unstored.push(settlement);
+            }
+            if mail.stopping && !self.stopping {
+                self.stopping = true;
+                self.take_back();
+            }
+            self.exchange();
+            if self.stopping && self.in_flight == 0 && (self.unstored.is_empty() || self.gave_up())
+            {
+                return;
+            }
+            if !self.stopping && self.stall_wait.is_none() {
+                self.look_around();
+            }
+        }
+    }
+
+    /// How long to wait for mail: until something is due, or it is time to look around.
+    fn patience(&self) -> Duration {
+        if let Some(wait) = self.stall_wait {
+            return wait;
+        }
+        if !self.unstored.is_empty() || (self.may_claim && self.free() > 0) {
+            return Duration::ZERO;
+        }
+        let now = self.parts.clock.now();
+        let pruning = self
+            .parts
+            .settings
+            .retention
+            .map(|_| self.next_prune.since(now));
+        [self.next_due.map(|due| due.since(now)), pruning]
+            .into_iter()
+            .flatten()
+            .fold(LOOK_EVERY, Duration::min)
+            .max(Duration::from_millis(1))
+    }
+
+    /// Senders that can take a batch; half as many again may queue, so that no sender waits for a
+    /// commit.
+    fn free(&self) -> usize {
+        let workers = self.parts.settings.workers;
+        if self.stopping {
+            0
+        } else {
+            (workers + workers.div_ceil(2)).saturating_sub(self.in_flight)
+        }
+    }
+
+    /// Stores results and claims what senders can take, in one commit.
+    fn exchange(&mut self) {
+        let now = self.parts.clock.now();
+        let due = self.may_claim || self.next_due.is_some_and(|due| due <= now);
+        let free = self.free();
+        let wants = due && free > 0 && self.stall_wait.is_none();
+        if !wants && self.unstored.is_empty() {
+            return;
+        }
+        // A quarter of the senders is all that failing webhooks can hold.
+        let share = self.parts.settings.workers.div_ceil(4);
+        let failing = share.saturating_sub(self.failing_in_flight);
+        let exchanged = (if wants {
+            claim_request(free, failing, self.parts.random.as_ref()).map(Some)
+        } else {
+            Ok(None)
+        })
+        .and_then(|claim| {
+            self.parts
+                .storage
+                .exchange(now, self.unstored.clone(), claim)
+        });
+        match exchanged {
+            Ok(exchanged) => self.take_in(exchanged, wants),
+            Err(error) => {
+                if self.stall_wait.is_none() {
+                    let message = error.to_string();
+                    self.parts.notify(&Notice::StorageStalled { message });
+                }
+                let wait = self.stall_wait.map_or(STALL_WAIT_MIN, |wait| wait * 2);
+                self.stall_wait = Some(wait.min(STALL_WAIT_MAX));
+            }
+        }
+    }
+
+    fn take_in(&mut self, exchanged: Exchanged, claimed: bool) {
+        if self.stall_wait.take().is_some() {
+            self.parts.notify(&Notice::StorageResumed);
+            self.may_claim = true;
+        }
+        for settlement in std::mem::take(&mut self.unstored) {
+            self.report_fault(&settlement);
+            // Something of the same webhook may be claimable now.
+            self.may_claim = true;
+        }
+        if claimed {
+            self.may_claim = exchanged.more;
+            self.next_due = exchanged.next_due;
+            self.in_flight += exchanged.claimed.len();
+            self.failing_in_flight += exchanged.claimed.iter().filter(|one| one.failing).count();
+            self.outbox.push_all(exchanged.claimed);
+        }
+        for notice in &exchanged.notices {
+            self.parts.notify(notice);
+        }
+    }
+
+    fn report_fault(&self, settlement: &Settlement) {
+        if let Some((attempt, _)) = &settlement.attempt
+            && let AttemptResult::Failure(kind) = attempt.result
+            && kind.is_ours()
+        {
+            self.parts.notify(&Notice::DeliveryFault {
+                batch_id: settlement.batch_id,
+                message: format!("{}: {}", kind.as_str(), attempt.excerpt),
+            });
+        }
+    }
+
+    fn take_back(&mut self) {
+        for claimed in self.outbox.take_back() {
+            self.in_flight -= 1;
+            self.failing_in_flight -= usize::from(claimed.failing);
+            self.unstored.push(Courier::release(&claimed));
+        }
+    }
+
+    /// While stopping, a storage that still refuses after its longest wait is given up: the leases
+    /// end by themselves, and the batches are sent again.
+    fn gave_up(&self) -> bool {
+        self.stall_wait == Some(STALL_WAIT_MAX)
+    }
+
+    /// Notices what others wrote, and lets retention do its slice.
+    fn look_around(&mut self) {
+        let now = self.parts.clock.now();
+        if now < self.looked_at || now.since(self.looked_at) >= LOOK_EVERY {
+            self.looked_at = now;
+            // A storage that cannot say is asked for work, which will tell what is wrong.
+            let version = self.parts.storage.foreign_writes().ok();
+            self.may_claim |= version.is_none() || version != self.foreign_writes;
+            self.foreign_writes = version;
+        }
+        let Some(retention) = self.parts.settings.retention else {
+            return;
+        };
+        if self.next_prune <= now || self.next_prune.since(now) > PRUNE_EVERY {
+            let slice = self
+                .parts
+                .storage
+                .prune(now.minus(retention), now, PRUNE_SLICE);
+            // After an error too: retention can wait, and the next exchange meets it anyway.
+            let pause = if slice == Ok(true) {
+                PRUNE_PAUSE
+            } else {
+                PRUNE_EVERY
+            };
+            self.next_prune = now.plus(pause);
+        }
+    }
+}

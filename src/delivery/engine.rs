@@ -1,0 +1,189 @@
+//! The threads: one dispatcher, which alone talks to the storage, and a bounded pool of senders.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::storage::Claimed;
+
+use super::courier::Courier;
+use super::dispatcher::Dispatcher;
+use super::{EngineParts, Inbox};
+
+/// Stack of a sender thread: TLS handshakes are the deepest calls.
+const SENDER_STACK: usize = 1024 * 1024;
+
+/// Claimed batches on their way to the senders.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    state: Mutex<OutboxState>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct OutboxState {
+    queue: VecDeque<Claimed>,
+    closed: bool,
+}
+
+impl Outbox {
+    pub(super) fn push_all(&self, claimed: Vec<Claimed>) {
+        let count = claimed.len();
+        self.lock().queue.extend(claimed);
+        for _ in 0..count {
+            self.changed.notify_one();
+        }
+    }
+
+    /// The next batch; `None` when closed and empty.
+    fn pop(&self) -> Option<Claimed> {
+        let mut state = self
+            .changed
+            .wait_while(self.lock(), |state| state.queue.is_empty() && !state.closed)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.queue.pop_front()
+    }
+
+    /// Takes back what no sender has begun.
+    pub(super) fn take_back(&self) -> Vec<Claimed> {
+        self.lock().queue.drain(..).collect()
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, OutboxState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Running threads. Stopped by [`Engine::stop`].
+#[derive(Debug)]
+pub(crate) struct Engine {
+    inbox: Arc<Inbox>,
+    outbox: Arc<Outbox>,
+    courier: Arc<Courier>,
+    dispatcher: JoinHandle<()>,
+    senders: Vec<JoinHandle<()>>,
+    finished: Arc<Finished>,
+}
+
+/// Says when the dispatcher has ended.
+#[derive(Debug, Default)]
+struct Finished {
+    done: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Engine {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the operating system gives no thread; none runs then.
+    pub(crate) fn start(parts: &EngineParts) -> Result<Self> {
+        parts.inbox.clear();
+        let outbox = Arc::new(Outbox::default());
+        let finished = Arc::new(Finished::default());
+        let mut senders = Vec::with_capacity(parts.settings.workers);
+        for index in 0..parts.settings.workers {
+            let (parts, work) = (parts.clone(), Arc::clone(&outbox));
+            let spawned = std::thread::Builder::new()
+                .name(format!("hookbox-send-{index}"))
+                .stack_size(SENDER_STACK)
+                .spawn(move || send(&parts, &work));
+            match spawned {
+                Ok(thread) => senders.push(thread),
+                Err(error) => {
+                    outbox.close();
+                    join_all(senders);
+                    return Err(no_thread(&error));
+                }
+            }
+        }
+        let (of_dispatcher, work, done) =
+            (parts.clone(), Arc::clone(&outbox), Arc::clone(&finished));
+        let spawned = std::thread::Builder::new()
+            .name("hookbox-dispatch".to_owned())
+            .spawn(move || {
+                Dispatcher::new(of_dispatcher, work).run();
+                *done.done.lock().unwrap_or_else(PoisonError::into_inner) = true;
+                done.changed.notify_all();
+            });
+        match spawned {
+            Ok(dispatcher) => Ok(Self {
+                inbox: Arc::clone(&parts.inbox),
+                outbox,
+                courier: Arc::clone(&parts.courier),
+                dispatcher,
+                senders,
+                finished,
+            }),
+            Err(error) => {
+                outbox.close();
+                join_all(senders);
+                Err(no_thread(&error))
+            }
+        }
+    }
+
+    /// Claims nothing more, gives back what was not begun, waits up to `drain` for what is in
+    /// flight and breaks it then, stores all results, and ends the threads. Returns whether the
+    /// transport was shut down on the way.
+    pub(crate) fn stop(self, drain: Duration) -> bool {
+        self.inbox.stop();
+        let done = self
+            .finished
+            .done
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (done, waited) = self
+            .finished
+            .changed
+            .wait_timeout_while(done, drain, |done| !*done)
+            .unwrap_or_else(PoisonError::into_inner);
+        drop(done);
+        let broken = waited.timed_out();
+        if broken {
+            self.courier.transport.shutdown();
+        }
+        join_all(vec![self.dispatcher]);
+        self.outbox.close();
+        join_all(self.senders);
+        broken
+    }
+}
+
+fn join_all(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        // A panic was contained where it happened; there is nothing left to learn from it here.
+        let _ = thread.join();
+    }
+}
+
+fn no_thread(error: &std::io::Error) -> Error {
+    Error::Internal(format!("no thread could be started: {error}"))
+}
+
+/// A sender's life: take a batch, deliver it, report.
+fn send(parts: &EngineParts, work: &Outbox) {
+    while let Some(claimed) = work.pop() {
+        let failing = claimed.failing;
+        // Not begun with less time on the lease than the attempt may take: its result would come
+        // when somebody else may have begun too.
+        let until = parts.clock.now().plus(claimed.policy.timeout);
+        let in_time = claimed
+            .batch
+            .due_at
+            .is_some_and(|lease_end| until < lease_end);
+        let settlement = if in_time {
+            parts.courier.deliver(&claimed)
+        } else {
+            Courier::release(&claimed)
+        };
+        parts.inbox.put_result(settlement, failing);
+    }
+}

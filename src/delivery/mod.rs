@@ -1,0 +1,53 @@
+//! Delivery: from claimed batches to signed requests and back to settled results.
+
+mod body;
+mod courier;
+mod dispatcher;
+mod engine;
+mod inbox;
+
+pub(crate) use courier::Courier;
+pub(crate) use dispatcher::claim_request;
+pub(crate) use engine::Engine;
+pub(crate) use inbox::Inbox;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, Random};
+use crate::model::Notice;
+use crate::storage::Storage;
+
+/// A host's callback for operational notices.
+pub type OnNotice = Arc<dyn Fn(&Notice) + Send + Sync>;
+
+/// How the engine works.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EngineSettings {
+    /// Sender threads.
+    pub(crate) workers: usize,
+    /// Ended batches and events older than this are deleted; `None` keeps them.
+    pub(crate) retention: Option<Duration>,
+}
+
+/// What the engine works with.
+#[derive(Clone)]
+pub(crate) struct EngineParts {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) courier: Arc<Courier>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) on_notice: Option<OnNotice>,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) settings: EngineSettings,
+}
+
+impl EngineParts {
+    /// Hands a notice to the host. Its panic is its own affair.
+    pub(crate) fn notify(&self, notice: &Notice) {
+        if let Some(on_notice) = &self.on_notice {
+            let call = std::panic::AssertUnwindSafe(|| on_notice(notice));
+            let _ = std::panic::catch_unwind(call);
+        }
+    }
+}

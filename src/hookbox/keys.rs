@@ -1,0 +1,126 @@
+//! Signing keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::model::{AppId, Jwk, JwkSet, KeyId, Notice, SigningKey, Timestamp};
+use crate::signing::Signer;
+use crate::storage::StoredKey;
+
+use super::{Hookbox, NewKey, app_id};
+
+impl Hookbox {
+    /// Publishes a new key now, which takes over signing after the lead time
+    /// ([`super::Options::key_rotation`]); the one before stays published for the overlap.
+    ///
+    /// # Errors
+    /// [`crate::Error::AppNotFound`], [`crate::Error::InvalidKey`].
+    pub fn rotate_key(&self, app: &str, new: &NewKey) -> Result<SigningKey> {
+        self.rotate_key_after(app, new, self.options.key_lead)
+    }
+
+    /// As [`Hookbox::rotate_key`], with a lead time of its own; none makes it sign at once.
+    ///
+    /// # Errors
+    /// As [`Hookbox::rotate_key`].
+    pub fn rotate_key_after(&self, app: &str, new: &NewKey, lead: Duration) -> Result<SigningKey> {
+        let app = app_id(app)?;
+        let now = self.now();
+        // Before the key is made: making one takes a while.
+        self.storage.get_app(&app)?;
+        let stored = self.make_key(&app, new, now)?;
+        self.take_over(stored, now, lead)
+    }
+
+    /// As [`Hookbox::rotate_key_after`], for a key whose private part stays with the host (an
+    /// HSM): `public` is published, and `signer` signs. Register the signer again after each open
+    /// with [`Hookbox::register_signer`].
+    ///
+    /// # Errors
+    /// As [`Hookbox::rotate_key`].
+    pub fn rotate_to_signer(
+        &self,
+        app: &str,
+        public: &Jwk,
+        signer: Arc<dyn Signer>,
+        lead: Duration,
+    ) -> Result<SigningKey> {
+        let app_id = app_id(app)?;
+        let now = self.now();
+        let kid = KeyId::parse(&public.kid)?;
+        let public = crate::signing::RsaPublicKey::from_jwk(public)?.to_jwk(&kid);
+        self.keys.use_external(&app_id, &kid, signer);
+        let key = SigningKey {
+            app_id,
+            kid,
+            public,
+            has_private_part: false,
+            created_at: now,
+            signs_from: now,
+            signs_until: None,
+            published_until: None,
+        };
+        self.take_over(
+            StoredKey {
+                key,
+                sealed: Vec::new(),
+            },
+            now,
+            lead,
+        )
+    }
+
+    /// Signs with the host's own signer for a key that was added by [`Hookbox::rotate_to_signer`].
+    /// Until it is registered, deliveries of that app wait.
+    ///
+    /// # Errors
+    /// [`crate::Error::AppNotFound`] when the text cannot be an app's id.
+    pub fn register_signer(&self, app: &str, kid: &KeyId, signer: Arc<dyn Signer>) -> Result<()> {
+        self.keys.use_external(&app_id(app)?, kid, signer);
+        Ok(())
+    }
+
+    /// Retires a key: it signs no more, and is published for `overlap` more. With an overlap of zero
+    /// it is revoked.
+    ///
+    /// # Errors
+    /// [`crate::Error::KeyNotFound`]; [`crate::Error::InvalidRequest`] when no other key could sign.
+    pub fn retire_key(&self, app: &str, kid: &KeyId, overlap: Duration) -> Result<SigningKey> {
+        self.keys.retire(&app_id(app)?, kid, self.now(), overlap)
+    }
+
+    /// An app's keys, oldest first.
+    ///
+    /// # Errors
+    /// [`crate::Error::AppNotFound`].
+    pub fn keys(&self, app: &str) -> Result<Vec<SigningKey>> {
+        self.keys.list(&app_id(app)?)
+    }
+
+    /// The JWK set to publish for an app's receivers: the keys that will sign, that sign, and that
+    /// signed until lately.
+    ///
+    /// # Errors
+    /// [`crate::Error::AppNotFound`].
+    pub fn jwks(&self, app: &str) -> Result<JwkSet> {
+        self.keys.published(&app_id(app)?, self.now())
+    }
+
+    pub(super) fn make_key(&self, app: &AppId, new: &NewKey, now: Timestamp) -> Result<StoredKey> {
+        match new {
+            NewKey::Generate(size) => self.keys.generate(app, *size, now),
+            NewKey::Import { pem, kid } => self.keys.import(app, kid.clone(), pem.expose(), now),
+        }
+    }
+
+    fn take_over(&self, new: StoredKey, now: Timestamp, lead: Duration) -> Result<SigningKey> {
+        let key = self.keys.rotate(new, now, lead, self.options.key_overlap)?;
+        self.parts().notify(&Notice::KeyRotated {
+            app_id: key.app_id.clone(),
+            kid: key.kid.to_string(),
+            signs_from: key.signs_from,
+        });
+        Ok(key)
+    }
+}

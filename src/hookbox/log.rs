@@ -1,0 +1,87 @@
+//! Emitting events.
+
+use crate::error::{Error, Result};
+use crate::model::{EventId, EventType, NewEvent};
+use crate::registry::check_event;
+use crate::storage::PreparedEvent;
+
+use super::{Hookbox, app_id};
+
+/// Events in one call.
+const EVENTS_MAX: usize = 10_000;
+
+impl Hookbox {
+    /// Emits one event: a type of the catalogue and one JSON text, which is stored and sent
+    /// verbatim. When this returns, the event survives power loss.
+    ///
+    /// # Errors
+    /// [`Error::AppNotFound`], [`Error::SessionDisabled`], [`Error::InvalidWebhookEvent`],
+    /// [`Error::InvalidPayload`], [`Error::PayloadTooLarge`]: nothing is stored then. After
+    /// [`crate::StorageFault::CommitUnknown`] it may be: emit again with the same idempotency key.
+    pub fn emit(&self, app: &str, event_type: &str, payload: impl Into<String>) -> Result<EventId> {
+        self.emit_event(app, NewEvent::new(EventType::parse(event_type)?, payload))
+    }
+
+    /// Emits one event with everything that can be said of it. With an idempotency key that was
+    /// used before, the first event's id is returned and nothing is stored.
+    ///
+    /// # Errors
+    /// As [`Hookbox::emit`].
+    pub fn emit_event(&self, app: &str, event: NewEvent) -> Result<EventId> {
+        let mut ids = self.emit_many(app, vec![event])?;
+        ids.pop()
+            .ok_or_else(|| Error::Internal("the storage gave no id".into()))
+    }
+
+    /// Emits up to 10 000 events in one commit, all or none. Returns their ids in order.
+    ///
+    /// # Errors
+    /// As [`Hookbox::emit`]; [`Error::InvalidRequest`] for too many.
+    pub fn emit_many(&self, app: &str, events: Vec<NewEvent>) -> Result<Vec<EventId>> {
+        let app = app_id(app)?;
+        let ids = self.storage.emit(&app, self.prepare(events)?)?;
+        self.wake();
+        Ok(ids)
+    }
+
+    /// Emits events inside a transaction of the host's own, on its own connection to the box's
+    /// file: they are emitted if and only if the host commits.
+    ///
+    /// The box's engine notices within half a second of the commit; call [`Hookbox::wake`] after
+    /// it for no delay at all.
+    ///
+    /// # Errors
+    /// As [`Hookbox::emit`]; nothing was written then, and the transaction can go on.
+    #[cfg(feature = "sqlite")]
+    pub fn emit_in(
+        &self,
+        transaction: &rusqlite::Transaction<'_>,
+        app: &str,
+        events: Vec<NewEvent>,
+    ) -> Result<Vec<EventId>> {
+        let app = app_id(app)?;
+        let prepared = self.prepare(events)?;
+        crate::storage::sqlite::SqliteStorage::emit_in(transaction, &app, &prepared)
+    }
+
+    fn prepare(&self, events: Vec<NewEvent>) -> Result<Vec<PreparedEvent>> {
+        if events.len() > EVENTS_MAX {
+            return Err(Error::invalid(
+                "events",
+                format!("must be at most {EVENTS_MAX} a call"),
+            ));
+        }
+        let created_at = self.now();
+        events
+            .into_iter()
+            .map(|event| {
+                check_event(&event, self.options.payload_bytes_max)?;
+                Ok(PreparedEvent {
+                    id: EventId::new(created_at, self.options.random.bits()?),
+                    created_at,
+                    event,
+                })
+            })
+            .collect()
+    }
+}

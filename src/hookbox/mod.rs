@@ -1,0 +1,109 @@
+//! The facade: one struct, a file of methods for each concern.
+
+mod apps;
+mod explain;
+mod keys;
+mod log;
+mod options;
+mod records;
+mod run;
+mod webhooks;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::delivery::{Courier, Engine, EngineParts, EngineSettings, Inbox};
+use crate::error::Result;
+use crate::model::{AppId, Timestamp};
+use crate::signing::KeyStore;
+use crate::storage::Storage;
+
+pub use apps::{NewApp, NewKey};
+pub use explain::{BatchStory, EventStory};
+pub use options::Options;
+pub use run::{Delivery, Polled};
+
+/// A webhook outbox. Thread-safe: share it behind an [`Arc`].
+///
+/// Dropping it stops the threads as [`Hookbox::stop`] with no patience does.
+#[derive(Debug)]
+pub struct Hookbox {
+    options: Options,
+    storage: Arc<dyn Storage>,
+    keys: Arc<KeyStore>,
+    /// Replaced when a stop had to break its connections.
+    courier: Mutex<Arc<Courier>>,
+    inbox: Arc<Inbox>,
+    engine: Mutex<Option<Engine>>,
+}
+
+impl Hookbox {
+    /// Opens the box in an SQLite file with the default [`Options`]; creates it where it is missing.
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    #[cfg(feature = "sqlite")]
+    pub fn open(path: impl AsRef<std::path::Path>) -> Result<Self> {
+        Options::new().open(path)
+    }
+
+    pub(super) fn new(options: Options, storage: Arc<dyn Storage>) -> Result<Self> {
+        let sealer = Arc::new(options.sealer.clone());
+        let keys = Arc::new(KeyStore::new(
+            Arc::clone(&storage),
+            Arc::clone(&sealer),
+            Arc::clone(&options.random),
+        ));
+        let courier = Courier {
+            storage: Arc::clone(&storage),
+            transport: options.make_transport()?,
+            keys: Arc::clone(&keys),
+            sealer,
+            clock: Arc::clone(&options.clock),
+        };
+        Ok(Self {
+            options,
+            storage,
+            keys,
+            courier: Mutex::new(Arc::new(courier)),
+            inbox: Arc::default(),
+            engine: Mutex::default(),
+        })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.options.clock.now()
+    }
+
+    fn courier(&self) -> Arc<Courier> {
+        Arc::clone(&lock(&self.courier))
+    }
+
+    fn parts(&self) -> EngineParts {
+        EngineParts {
+            storage: Arc::clone(&self.storage),
+            courier: self.courier(),
+            clock: Arc::clone(&self.options.clock),
+            random: Arc::clone(&self.options.random),
+            on_notice: self.options.on_notice.clone(),
+            inbox: Arc::clone(&self.inbox),
+            settings: EngineSettings {
+                workers: self.options.workers,
+                retention: self.options.retention,
+            },
+        }
+    }
+
+    /// The storage below, for what the facade does not offer.
+    #[must_use]
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
+    }
+}
+
+fn app_id(text: &str) -> Result<AppId> {
+    AppId::parse(text)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,238 @@
+//! How a box is opened.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::clock::{Clock, Random, SystemClock, SystemRandom};
+use crate::delivery::OnNotice;
+use crate::error::{Error, Result};
+use crate::model::Notice;
+use crate::signing::{KeyEncryptionKey, Sealer};
+use crate::storage::Storage;
+use crate::transport::{AddressPolicy, Transport};
+
+use super::Hookbox;
+
+/// Settings of a box, each with a sound default. None is stored in the file.
+///
+/// ```no_run
+/// # fn main() -> hookbox::Result<()> {
+/// let hooks = hookbox::Options::new().allow_http(true).workers(4).open("app.db")?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+#[must_use = "options do nothing until a box is opened with them"]
+pub struct Options {
+    pub(super) payload_bytes_max: usize,
+    pub(super) workers: usize,
+    pub(super) retention: Option<Duration>,
+    pub(super) key_lead: Duration,
+    pub(super) key_overlap: Duration,
+    pub(super) sealer: Sealer,
+    pub(super) addresses: AddressPolicy,
+    #[cfg(feature = "http")]
+    pub(super) http: crate::transport::HttpOptions,
+    pub(super) transport: Option<Arc<dyn Transport>>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: Arc<dyn Random>,
+    pub(super) on_notice: Option<OnNotice>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            payload_bytes_max: 256 * 1024,
+            workers: 16,
+            retention: Some(Duration::from_secs(30 * 86_400)),
+            key_lead: Duration::from_secs(3600),
+            key_overlap: Duration::from_secs(15 * 86_400),
+            sealer: Sealer::default(),
+            addresses: AddressPolicy::default(),
+            #[cfg(feature = "http")]
+            http: crate::transport::HttpOptions::default(),
+            transport: None,
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            on_notice: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("payload_bytes_max", &self.payload_bytes_max)
+            .field("workers", &self.workers)
+            .field("retention", &self.retention)
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Options {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Bytes of a payload at most: 1 byte to 64 MiB; 256 KiB by default.
+    pub const fn payload_bytes_max(mut self, bytes: usize) -> Self {
+        self.payload_bytes_max = bytes;
+        self
+    }
+
+    /// Sender threads that [`Hookbox::start`] starts: 1 to 1024; 16 by default.
+    pub const fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// How long ended batches, their attempts and events are kept (a minute at least; 30 days by
+    /// default); `None` keeps them for good. What is still owed is never deleted.
+    pub const fn retention(mut self, retention: Option<Duration>) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// How long a new signing key is published before it signs (1 hour by default: longer than
+    /// receivers cache a JWKS), and how long an old one stays published after it signed (15 days).
+    pub const fn key_rotation(mut self, lead: Duration, overlap: Duration) -> Self {
+        self.key_lead = lead;
+        self.key_overlap = overlap;
+        self
+    }
+
+    /// Seals private keys, tokens and other secrets with this key; without one they are stored as
+    /// they are, in a file that only its owner can read. `older` keys still open what they sealed.
+    pub fn key_encryption_key(
+        mut self,
+        current: KeyEncryptionKey,
+        older: Vec<KeyEncryptionKey>,
+    ) -> Self {
+        self.sealer = Sealer::new(Some(current), older);
+        self
+    }
+
+    /// Allows `http://` URLs as well.
+    pub const fn allow_http(mut self, allow: bool) -> Self {
+        self.addresses.allow_http = allow;
+        self
+    }
+
+    /// Allows endpoints in this network although it is not public.
+    pub fn allow_network(mut self, network: IpNet) -> Self {
+        self.addresses.allow.push(network);
+        self
+    }
+
+    /// The whole address policy at once.
+    pub fn addresses(mut self, policy: AddressPolicy) -> Self {
+        self.addresses = policy;
+        self
+    }
+
+    /// Settings of the HTTP client: roots, proxy, resolver, keep-alive. Its address policy is
+    /// replaced by the box's own.
+    #[cfg(feature = "http")]
+    pub fn http(mut self, http: crate::transport::HttpOptions) -> Self {
+        self.http = http;
+        self
+    }
+
+    /// Sends with the host's own HTTP client.
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Takes the time from here.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Takes randomness from here. Ids, challenges, secrets and nonces depend on it.
+    pub fn random(mut self, random: Arc<dyn Random>) -> Self {
+        self.random = random;
+        self
+    }
+
+    /// Calls back with operational notices, on hookbox's threads, with no lock held. The callback
+    /// may use the box, but not stop it.
+    pub fn on_notice(mut self, on_notice: impl Fn(&Notice) + Send + Sync + 'static) -> Self {
+        self.on_notice = Some(Arc::new(on_notice));
+        self
+    }
+
+    /// Opens the box in an SQLite file, which is created where it is missing.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for an option out of range; storage errors.
+    #[cfg(feature = "sqlite")]
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Hookbox> {
+        self.check()?;
+        let limit = self.payload_bytes_max;
+        let storage = crate::storage::sqlite::SqliteStorage::open(path.as_ref(), limit)?;
+        self.open_storage(Arc::new(storage))
+    }
+
+    /// Opens the box in an SQLite file for looking only: nothing is created, migrated, changed or
+    /// sent; calls that would do so fail with [`Error::ReadOnly`].
+    ///
+    /// # Errors
+    /// Storage errors; also when the file holds no box.
+    #[cfg(feature = "sqlite")]
+    pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<Hookbox> {
+        let storage = crate::storage::sqlite::SqliteStorage::open_read_only(path.as_ref())?;
+        self.open_storage(Arc::new(storage))
+    }
+
+    /// Opens the box over a storage of the host's own.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for an option out of range; [`Error::Unsupported`] without a
+    /// transport, where hookbox was built without the feature `http`.
+    pub fn open_storage(self, storage: Arc<dyn Storage>) -> Result<Hookbox> {
+        self.check()?;
+        Hookbox::new(self, storage)
+    }
+
+    fn check(&self) -> Result<()> {
+        if !(1..=64 * 1024 * 1024).contains(&self.payload_bytes_max) {
+            return Err(Error::invalid(
+                "payload_bytes_max",
+                "must be 1 byte to 64 MiB",
+            ));
+        }
+        if !(1..=1024).contains(&self.workers) {
+            return Err(Error::invalid("workers", "must be 1 to 1024"));
+        }
+        if self
+            .retention
+            .is_some_and(|span| span < Duration::from_secs(60))
+        {
+            return Err(Error::invalid("retention", "must be at least a minute"));
+        }
+        Ok(())
+    }
+
+    /// The transport to send with.
+    pub(super) fn make_transport(&self) -> Result<Arc<dyn Transport>> {
+        if let Some(transport) = &self.transport {
+            return Ok(Arc::clone(transport));
+        }
+        #[cfg(feature = "http")]
+        {
+            let mut http = self.http.clone();
+            http.policy = self.addresses.clone();
+            Ok(Arc::new(crate::transport::HttpTransport::new(http)?))
+        }
+        #[cfg(not(feature = "http"))]
+        Err(Error::Unsupported(
+            "give Options::transport, or build with the feature `http`".into(),
+        ))
+    }
+}

@@ -1,0 +1,216 @@
+//! Delivering: on hookbox's threads, on the host's thread, or by the host's own HTTP client.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::delivery::{Courier, Engine, claim_request};
+use crate::error::{Error, Result};
+use crate::model::{BatchId, Timestamp};
+use crate::storage::{ClaimRequest, Claimed, Exchanged, Settlement};
+use crate::transport::{Request, Response, TransportError};
+
+use super::{Hookbox, lock};
+
+/// Batches that one [`Hookbox::poll`] claims at a time.
+const POLL_BATCHES: usize = 8;
+
+/// What a poll did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Polled {
+    /// Requests made.
+    pub attempts: usize,
+    /// When to poll again at the latest; `None` when nothing is waiting for a time.
+    pub next_due: Option<Timestamp>,
+}
+
+/// A signed request that the host sends by itself.
+#[derive(Debug)]
+pub struct Delivery {
+    claimed: Claimed,
+    /// The request. Send it as it is; follow no redirect; keep its timeout.
+    pub request: Request,
+    started: Timestamp,
+}
+
+impl Delivery {
+    /// The batch it delivers.
+    #[must_use]
+    pub const fn batch_id(&self) -> BatchId {
+        self.claimed.batch.id
+    }
+
+    /// Its result must be settled before this time, or the batch goes to somebody else.
+    #[must_use]
+    pub fn lease_until(&self) -> Timestamp {
+        self.claimed.batch.due_at.unwrap_or(self.started)
+    }
+}
+
+impl Hookbox {
+    /// Starts the threads: a dispatcher and [`super::Options::workers`] senders. Starting twice
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the operating system gives no thread.
+    pub fn start(&self) -> Result<()> {
+        let mut engine = lock(&self.engine);
+        if engine.is_none() {
+            *engine = Some(Engine::start(&self.parts())?);
+        }
+        Ok(())
+    }
+
+    /// Stops the threads: claims nothing more, waits up to `drain` for requests in flight and
+    /// breaks them then, and stores every result. When it returns no thread of hookbox runs. May be
+    /// started again.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when the transport cannot be made anew after it was broken.
+    pub fn stop(&self, drain: Duration) -> Result<()> {
+        let Some(engine) = lock(&self.engine).take() else {
+            return Ok(());
+        };
+        if engine.stop(drain) {
+            let mut courier = lock(&self.courier);
+            let transport = self.options.make_transport()?;
+            *courier = Arc::new(Courier {
+                transport,
+                storage: Arc::clone(&courier.storage),
+                keys: Arc::clone(&courier.keys),
+                sealer: Arc::clone(&courier.sealer),
+                clock: Arc::clone(&courier.clock),
+            });
+        }
+        Ok(())
+    }
+
+    /// Tells the threads that something may be due: after a commit of the host's own that emitted.
+    /// Never needed after a call of this struct.
+    pub fn wake(&self) {
+        self.inbox.wake();
+    }
+
+    /// Delivers on the calling thread what is due at `now`, one request after the other, and says
+    /// when to call again. For hosts that want no threads of ours; `now` is usually the clock's time.
+    ///
+    /// # Errors
+    /// Storage errors. A request that was made is then not recorded, and is made again when its
+    /// lease ends.
+    pub fn poll(&self, now: Timestamp) -> Result<Polled> {
+        let courier = self.courier();
+        let mut attempts = 0;
+        loop {
+            let exchanged = self.exchange(now, Vec::new(), Some(self.claim_all(POLL_BATCHES)?))?;
+            if exchanged.claimed.is_empty() {
+                if exchanged.more {
+                    continue;
+                }
+                return Ok(Polled {
+                    attempts,
+                    next_due: exchanged.next_due,
+                });
+            }
+            for claimed in &exchanged.claimed {
+                let settlement = courier.deliver(claimed);
+                attempts += 1;
+                self.exchange(self.now(), vec![settlement], None)?;
+            }
+        }
+    }
+
+    /// Polls until nothing is due any more and nothing will be by itself, or until `deadline`.
+    /// Waiting for retries, it sleeps. For scripts and tests.
+    ///
+    /// # Errors
+    /// As [`Hookbox::poll`].
+    pub fn run_until_idle(&self, deadline: Timestamp) -> Result<usize> {
+        let mut attempts = 0;
+        loop {
+            let now = self.now();
+            let polled = self.poll(now)?;
+            attempts += polled.attempts;
+            match polled.next_due {
+                Some(due) if due <= deadline => std::thread::park_timeout(due.since(self.now())),
+                _ => return Ok(attempts),
+            }
+        }
+    }
+
+    /// Claims up to `max` batches for the host to send with its own HTTP client: 1 to 1000. Settle
+    /// each before its lease ends.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`]; storage errors.
+    pub fn claim(&self, max: usize) -> Result<Vec<Delivery>> {
+        if !(1..=1000).contains(&max) {
+            return Err(Error::invalid("max", "must be 1 to 1000"));
+        }
+        let courier = self.courier();
+        let now = self.now();
+        let exchanged = self.exchange(now, Vec::new(), Some(self.claim_all(max)?))?;
+        let mut deliveries = Vec::new();
+        for claimed in exchanged.claimed {
+            match courier.prepare(&claimed, now) {
+                Ok(request) => deliveries.push(Delivery {
+                    claimed,
+                    request,
+                    started: now,
+                }),
+                Err(error) => {
+                    let settlement = Courier::settlement(&claimed, now, now, Err(error));
+                    self.exchange(now, vec![settlement], None)?;
+                }
+            }
+        }
+        Ok(deliveries)
+    }
+
+    /// Records what came of a claimed delivery.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`] when it came too late. Storage errors: settle again.
+    pub fn settle(
+        &self,
+        delivery: &Delivery,
+        result: std::result::Result<Response, TransportError>,
+    ) -> Result<()> {
+        let now = self.now();
+        let settlement = Courier::settlement(&delivery.claimed, delivery.started, now, result);
+        let exchanged = self.exchange(now, vec![settlement], None)?;
+        if exchanged.lost.is_empty() {
+            self.wake();
+            Ok(())
+        } else {
+            Err(Error::LeaseLost(delivery.batch_id()))
+        }
+    }
+
+    /// One thread sends one request at a time: webhooks that fail may take all of it.
+    fn claim_all(&self, max: usize) -> Result<ClaimRequest> {
+        claim_request(max, max, self.options.random.as_ref())
+    }
+
+    fn exchange(
+        &self,
+        now: Timestamp,
+        results: Vec<Settlement>,
+        claim: Option<ClaimRequest>,
+    ) -> Result<Exchanged> {
+        let exchanged = self.storage.exchange(now, results, claim)?;
+        if !exchanged.notices.is_empty() {
+            let parts = self.parts();
+            exchanged
+                .notices
+                .iter()
+                .for_each(|notice| parts.notify(notice));
+        }
+        Ok(exchanged)
+    }
+}
+
+impl Drop for Hookbox {
+    fn drop(&mut self) {
+        // Nobody is left to hear of an error.
+        let _ = self.stop(Duration::ZERO);
+    }
+}

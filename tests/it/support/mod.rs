@@ -1,0 +1,285 @@
+//! What the tests of the whole box share: a clock that is set by hand, a transport that is
+//! scripted, and a real receiver on the loopback interface.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use hookbox::clock::Clock;
+use hookbox::model::{Events, EventType, FailureKind, NewWebhook, Timestamp, WebhookId};
+use hookbox::transport::{Method, Request, Response, Transport, TransportError};
+use hookbox::{Hookbox, Options};
+
+pub const APP: &str = "54e9ujn";
+pub const TYPE: &str = "user.created";
+
+/// 2025-03-15T10:30:00Z.
+pub const START: Timestamp = Timestamp::from_millis(1_742_034_600_000);
+
+/// A clock that moves only when told to.
+#[derive(Debug)]
+pub struct HandClock(Mutex<Timestamp>);
+
+impl HandClock {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(START)))
+    }
+
+    pub fn advance(&self, span: Duration) {
+        let mut now = self.0.lock().unwrap();
+        *now = now.plus(span);
+    }
+
+    pub fn set(&self, at: Timestamp) {
+        *self.0.lock().unwrap() = at;
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// Decides the answer to a request.
+type Script = Box<dyn Fn(&Request) -> Result<Response, TransportError> + Send + Sync>;
+
+/// A transport without sockets: answers by a script and remembers every request. Activation
+/// challenges are always answered well.
+pub struct FakeTransport {
+    script: Mutex<Script>,
+    requests: Mutex<Vec<Request>>,
+}
+
+impl std::fmt::Debug for FakeTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FakeTransport")
+    }
+}
+
+pub fn status(status: u16) -> Result<Response, TransportError> {
+    Ok(Response {
+        status,
+        headers: Vec::new(),
+        body: Vec::new(),
+    })
+}
+
+pub fn failure(kind: FailureKind) -> Result<Response, TransportError> {
+    Err(TransportError {
+        kind,
+        message: "scripted".into(),
+    })
+}
+
+impl FakeTransport {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            script: Mutex::new(Box::new(|_| status(200))),
+            requests: Mutex::default(),
+        })
+    }
+
+    pub fn script(
+        &self,
+        script: impl Fn(&Request) -> Result<Response, TransportError> + Send + Sync + 'static,
+    ) {
+        *self.script.lock().unwrap() = Box::new(script);
+    }
+
+    /// The deliveries (not the challenges) so far.
+    pub fn deliveries(&self) -> Vec<Request> {
+        let requests = self.requests.lock().unwrap();
+        requests.iter().filter(|request| request.method == Method::Post).cloned().collect()
+    }
+}
+
+impl Transport for FakeTransport {
+    fn send(&self, request: &Request) -> Result<Response, TransportError> {
+        self.requests.lock().unwrap().push(request.clone());
+        if request.method == Method::Get {
+            let challenge = &request.query.iter().find(|(name, _)| name == "challenge").unwrap().1;
+            return Ok(Response {
+                status: 200,
+                headers: Vec::new(),
+                body: format!("{{\"challenge\":{challenge}}}").into_bytes(),
+            });
+        }
+        let script = self.script.lock().unwrap();
+        script(request)
+    }
+}
+
+/// The events in a delivery's body: id and payload.
+pub fn events_in(request: &Request) -> Vec<(String, serde_json::Value)> {
+    let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+    body["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| (event["id"].as_str().unwrap().to_owned(), event["payload"].clone()))
+        .collect()
+}
+
+/// A box in a temporary folder, on a hand-set clock and a scripted transport, with one app.
+pub struct Bench {
+    pub hooks: Hookbox,
+    pub clock: Arc<HandClock>,
+    pub net: Arc<FakeTransport>,
+    pub folder: tempfile::TempDir,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        Self::with(|options| options)
+    }
+
+    pub fn with(change: impl FnOnce(Options) -> Options) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (clock, net) = (HandClock::new(), FakeTransport::new());
+        let options = Options::new().clock(clock.clone()).transport(net.clone());
+        let hooks = change(options).open(folder.path().join("box.db")).unwrap();
+        hooks.create_app(APP).unwrap();
+        Self { hooks, clock, net, folder }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("box.db")
+    }
+
+    /// An active webhook for one event type.
+    pub fn webhook(&self, path: &str) -> WebhookId {
+        let url = format!("https://example.com/{path}");
+        let events = Events::only([EventType::parse(TYPE).unwrap()]);
+        let new = NewWebhook::new(url).token("token").events(events);
+        let webhook = self.hooks.create_webhook(APP, new).unwrap();
+        self.hooks.activate(APP, &webhook.id).unwrap().id
+    }
+
+    pub fn emit(&self, payload: impl Into<String>) -> String {
+        self.hooks.emit(APP, TYPE, payload).unwrap().to_string()
+    }
+
+    /// Polls at the clock's time.
+    pub fn poll(&self) -> hookbox::Polled {
+        use hookbox::clock::Clock as _;
+        self.hooks.poll(self.clock.now()).unwrap()
+    }
+}
+
+/// One request as a receiver got it.
+#[derive(Debug, Clone)]
+pub struct Received {
+    pub method: String,
+    pub target: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Received {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// A real receiver: answers challenges, answers deliveries with the scripted statuses (200 when
+/// they run out), and keeps what it got.
+pub struct Receiver {
+    pub url: String,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    statuses: Mutex<VecDeque<u16>>,
+    received: Mutex<Vec<Received>>,
+    changed: Condvar,
+}
+
+impl Receiver {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let shared = Arc::new(Shared::default());
+        let of_thread = shared.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let shared = of_thread.clone();
+                std::thread::spawn(move || serve(stream, &shared));
+            }
+        });
+        Self { url, shared }
+    }
+
+    /// The next deliveries are answered with these.
+    pub fn answer_with(&self, statuses: impl IntoIterator<Item = u16>) {
+        self.shared.statuses.lock().unwrap().extend(statuses);
+    }
+
+    /// The deliveries got so far.
+    pub fn deliveries(&self) -> Vec<Received> {
+        let received = self.shared.received.lock().unwrap();
+        received.iter().filter(|request| request.method == "POST").cloned().collect()
+    }
+
+    /// Waits until so many deliveries have come.
+    pub fn wait_for(&self, count: usize) -> Vec<Received> {
+        let posts = |all: &Vec<Received>| all.iter().filter(|one| one.method == "POST").count();
+        let received = self.shared.received.lock().unwrap();
+        let patience = Duration::from_secs(20);
+        let (received, waited) = self
+            .shared
+            .changed
+            .wait_timeout_while(received, patience, |all| posts(all) < count)
+            .unwrap();
+        assert!(!waited.timed_out(), "{} of {count} deliveries came", posts(&received));
+        drop(received);
+        self.deliveries()
+    }
+}
+
+fn serve(stream: TcpStream, shared: &Shared) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut stream = stream;
+    while let Some(request) = read_request(&mut reader) {
+        let (status, body) = if request.method == "GET" {
+            let number = request.target.split(['?', '&']).find_map(|pair| pair.strip_prefix("challenge="));
+            (200, format!("{{\"challenge\":{}}}", number.unwrap_or("0")))
+        } else {
+            (shared.statuses.lock().unwrap().pop_front().unwrap_or(200), String::new())
+        };
+        shared.received.lock().unwrap().push(request);
+        shared.changed.notify_all();
+        let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n", body.len());
+        if stream.write_all(format!("{head}{body}").as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Received> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
+    let mut words = line.split_whitespace().map(str::to_owned);
+    let (method, target) = (words.next()?, words.next()?);
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        headers.push((name.trim().to_owned(), value.trim().to_owned()));
+    }
+    let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let mut body = vec![0; length.map_or(0, |(_, value)| value.parse().unwrap())];
+    reader.read_exact(&mut body).ok()?;
+    Some(Received {
+        method,
+        target,
+        headers,
+        body,
+    })
+}
