@@ -1,4 +1,4 @@
-//! An embedded webhook outbox.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![warn(missing_debug_implementations, clippy::pedantic)]
