@@ -35,6 +35,16 @@ pub trait Random: Debug + Send + Sync {
     /// [`Error::Internal`] when the source fails.
     fn fill(&self, buffer: &mut [u8]) -> Result<()>;
 
+    /// 64 random bits, to seed a [`Prng`].
+    ///
+    /// # Errors
+    /// As [`Random::fill`].
+    fn seed(&self) -> Result<u64> {
+        let mut bytes = [0; 8];
+        self.fill(&mut bytes)?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+
     /// 128 random bits.
     ///
     /// # Errors

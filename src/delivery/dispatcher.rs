@@ -4,8 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::Random;
-use crate::error::Result;
+use crate::error::Error;
 use crate::model::{AttemptResult, Notice, Timestamp};
 use crate::storage::{ClaimRequest, Exchanged, Settlement};
 
@@ -27,19 +26,10 @@ const PRUNE_PAUSE: Duration = Duration::from_millis(50);
 const STALL_WAIT_MIN: Duration = Duration::from_millis(50);
 const STALL_WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// A claim for `free` senders, of which failing webhooks may take `failing`.
-pub(crate) fn claim_request(
-    free: usize,
-    failing: usize,
-    random: &dyn Random,
-) -> Result<ClaimRequest> {
-    let mut seed = [0; 8];
-    random.fill(&mut seed)?;
-    Ok(ClaimRequest {
-        batches_max: free,
-        failing_max: failing,
-        seed: u64::from_ne_bytes(seed),
-    })
+/// A storage that refused a write: when to try again, and how long to wait after that.
+struct Stall {
+    until: Timestamp,
+    wait: Duration,
 }
 
 pub(super) struct Dispatcher {
@@ -54,7 +44,7 @@ pub(super) struct Dispatcher {
     next_due: Option<Timestamp>,
     foreign_writes: Option<i64>,
     looked_at: Timestamp,
-    stall_wait: Option<Duration>,
+    stall: Option<Stall>,
     next_prune: Timestamp,
     stopping: bool,
 }
@@ -72,7 +62,7 @@ impl Dispatcher {
             next_due: None,
             foreign_writes: None,
             looked_at: now,
-            stall_wait: None,
+            stall: None,
             next_prune: now,
             stopping: false,
         }
@@ -96,7 +86,7 @@ impl Dispatcher {
             {
                 return;
             }
-            if !self.stopping && self.stall_wait.is_none() {
+            if !self.stopping && self.stall.is_none() {
                 self.look_around();
             }
         }
@@ -104,19 +94,27 @@ impl Dispatcher {
 
     /// How long to wait for mail: until something is due, or it is time to look around.
     fn patience(&self) -> Duration {
-        if let Some(wait) = self.stall_wait {
-            return wait;
+        let now = self.parts.clock.now();
+        if let Some(stall) = &self.stall {
+            return stall
+                .until
+                .since(now)
+                .clamp(Duration::from_millis(1), stall.wait);
         }
-        if !self.unstored.is_empty() || (self.may_claim && self.free() > 0) {
+        let can_claim = self.free() > 0;
+        if !self.unstored.is_empty() || (self.may_claim && can_claim) {
             return Duration::ZERO;
         }
-        let now = self.parts.clock.now();
+        let due = self
+            .next_due
+            .filter(|_| can_claim)
+            .map(|due| due.since(now));
         let pruning = self
             .parts
             .settings
             .retention
             .map(|_| self.next_prune.since(now));
-        [self.next_due.map(|due| due.since(now)), pruning]
+        [due, pruning]
             .into_iter()
             .flatten()
             .fold(LOOK_EVERY, Duration::min)
@@ -137,40 +135,55 @@ impl Dispatcher {
     /// Stores results and claims what senders can take, in one commit.
     fn exchange(&mut self) {
         let now = self.parts.clock.now();
-        let due = self.may_claim || self.next_due.is_some_and(|due| due <= now);
-        let free = self.free();
-        let wants = due && free > 0 && self.stall_wait.is_none();
-        if !wants && self.unstored.is_empty() {
+        if let Some(stall) = &self.stall
+            && stall.until > now
+            && stall.until.since(now) <= stall.wait
+        {
             return;
         }
-        // A quarter of the senders is all that failing webhooks can hold.
-        let share = self.parts.settings.workers.div_ceil(4);
-        let failing = share.saturating_sub(self.failing_in_flight);
-        let exchanged = (if wants {
-            claim_request(free, failing, self.parts.random.as_ref()).map(Some)
-        } else {
-            Ok(None)
-        })
-        .and_then(|claim| {
+        let due = self.may_claim || self.next_due.is_some_and(|due| due <= now);
+        let free = self.free();
+        // While a result could not be stored, nothing new is claimed: a storage that takes no
+        // results must not turn into a storm of duplicates.
+        let held_up = self.stall.is_some() && !self.unstored.is_empty();
+        let claim = (due && free > 0 && !held_up).then(|| {
+            // A quarter of the senders is all that failing webhooks can hold.
+            let share = self.parts.settings.workers.div_ceil(4);
+            ClaimRequest {
+                batches_max: free,
+                failing_max: share.saturating_sub(self.failing_in_flight),
+            }
+        });
+        if claim.is_none() && self.unstored.is_empty() {
+            return;
+        }
+        let exchanged = self.parts.random.seed().and_then(|seed| {
             self.parts
                 .storage
-                .exchange(now, self.unstored.clone(), claim)
+                .exchange(now, seed, self.unstored.clone(), claim)
         });
         match exchanged {
-            Ok(exchanged) => self.take_in(exchanged, wants),
-            Err(error) => {
-                if self.stall_wait.is_none() {
-                    let message = error.to_string();
-                    self.parts.notify(&Notice::StorageStalled { message });
-                }
-                let wait = self.stall_wait.map_or(STALL_WAIT_MIN, |wait| wait * 2);
-                self.stall_wait = Some(wait.min(STALL_WAIT_MAX));
-            }
+            Ok(exchanged) => self.take_in(exchanged, claim.is_some()),
+            Err(error) => self.hold_up(now, &error),
         }
     }
 
+    fn hold_up(&mut self, now: Timestamp, error: &Error) {
+        let wait = if let Some(stall) = &self.stall {
+            (stall.wait * 2).min(STALL_WAIT_MAX)
+        } else {
+            let message = error.to_string();
+            self.parts.notify(&Notice::StorageStalled { message });
+            STALL_WAIT_MIN
+        };
+        self.stall = Some(Stall {
+            until: now.plus(wait),
+            wait,
+        });
+    }
+
     fn take_in(&mut self, exchanged: Exchanged, claimed: bool) {
-        if self.stall_wait.take().is_some() {
+        if self.stall.take().is_some() {
             self.parts.notify(&Notice::StorageResumed);
             self.may_claim = true;
         }
@@ -214,7 +227,9 @@ impl Dispatcher {
     /// While stopping, a storage that still refuses after its longest wait is given up: the leases
     /// end by themselves, and the batches are sent again.
     fn gave_up(&self) -> bool {
-        self.stall_wait == Some(STALL_WAIT_MAX)
+        self.stall
+            .as_ref()
+            .is_some_and(|stall| stall.wait == STALL_WAIT_MAX)
     }
 
     /// Notices what others wrote, and lets retention do its slice.

@@ -109,7 +109,10 @@ impl Engine {
         let spawned = std::thread::Builder::new()
             .name("hookbox-dispatch".to_owned())
             .spawn(move || {
-                Dispatcher::new(of_dispatcher, work).run();
+                // Whatever happens in it, a stop must not wait for it in vain.
+                let run =
+                    std::panic::AssertUnwindSafe(|| Dispatcher::new(of_dispatcher, work).run());
+                let _ = std::panic::catch_unwind(run);
                 *done.done.lock().unwrap_or_else(PoisonError::into_inner) = true;
                 done.changed.notify_all();
             });

@@ -7,7 +7,6 @@ mod engine;
 mod inbox;
 
 pub(crate) use courier::Courier;
-pub(crate) use dispatcher::claim_request;
 pub(crate) use engine::Engine;
 pub(crate) use inbox::Inbox;
 

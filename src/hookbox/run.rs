@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::delivery::{Courier, Engine, claim_request};
+use crate::delivery::{Courier, Engine};
 use crate::error::{Error, Result};
 use crate::model::{BatchId, Timestamp};
 use crate::storage::{ClaimRequest, Claimed, Exchanged, Settlement};
@@ -100,7 +100,7 @@ impl Hookbox {
         let courier = self.courier();
         let mut attempts = 0;
         loop {
-            let exchanged = self.exchange(now, Vec::new(), Some(self.claim_all(POLL_BATCHES)?))?;
+            let exchanged = self.exchange(now, Vec::new(), Some(claim_all(POLL_BATCHES)))?;
             if exchanged.claimed.is_empty() {
                 if exchanged.more {
                     continue;
@@ -147,7 +147,7 @@ impl Hookbox {
         }
         let courier = self.courier();
         let now = self.now();
-        let exchanged = self.exchange(now, Vec::new(), Some(self.claim_all(max)?))?;
+        let exchanged = self.exchange(now, Vec::new(), Some(claim_all(max)))?;
         let mut deliveries = Vec::new();
         for claimed in exchanged.claimed {
             match courier.prepare(&claimed, now) {
@@ -185,18 +185,15 @@ impl Hookbox {
         }
     }
 
-    /// One thread sends one request at a time: webhooks that fail may take all of it.
-    fn claim_all(&self, max: usize) -> Result<ClaimRequest> {
-        claim_request(max, max, self.options.random.as_ref())
-    }
-
     fn exchange(
         &self,
         now: Timestamp,
         results: Vec<Settlement>,
         claim: Option<ClaimRequest>,
     ) -> Result<Exchanged> {
-        let exchanged = self.storage.exchange(now, results, claim)?;
+        let exchanged = self
+            .storage
+            .exchange(now, self.options.random.seed()?, results, claim)?;
         if !exchanged.notices.is_empty() {
             let parts = self.parts();
             exchanged
@@ -205,6 +202,14 @@ impl Hookbox {
                 .for_each(|notice| parts.notify(notice));
         }
         Ok(exchanged)
+    }
+}
+
+/// Where nothing waits for a free sender, webhooks that fail may take all there is.
+const fn claim_all(max: usize) -> ClaimRequest {
+    ClaimRequest {
+        batches_max: max,
+        failing_max: max,
     }
 }
 

@@ -91,8 +91,8 @@ mod tests {
         fn limits_hold(sizes in proptest::collection::vec(0u64..400, 0..300)) {
             let mut carver = Carver::new(&policy(100, 1000));
             let mut taken = 0;
-            for (index, bytes) in sizes.iter().enumerate() {
-                if !carver.offer(index as i64 + 1, *bytes, DeliveryMode::AtLeastOnce) {
+            for (position, bytes) in (1..).zip(&sizes) {
+                if !carver.offer(position, *bytes, DeliveryMode::AtLeastOnce) {
                     break;
                 }
                 taken += 1;

@@ -128,15 +128,11 @@ mod tests {
         let policy = prelude(0);
         let start = Timestamp::from_millis(0);
         let mut times = vec![start];
-        while let Next::At(due) = next_attempt(
-            &policy,
-            times.len() as u32 - 1,
-            start,
-            *times.last().unwrap(),
-            None,
-            9,
-        ) {
-            times.push(due);
+        for k in 0.. {
+            match next_attempt(&policy, k, start, *times.last().unwrap(), None, 9) {
+                Next::At(due) => times.push(due),
+                Next::Never(_) => break,
+            }
         }
         assert_eq!(times.len(), 37);
         assert_eq!(times[10].as_millis(), 1023 * 60_000);

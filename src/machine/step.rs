@@ -217,6 +217,11 @@ fn settle(
             );
             return Settled::Plain;
         }
+        // One event that cannot be read must not hold up the others for good.
+        Verdict::Failed(FailureKind::Unreadable) if batch.positions.len() > 1 => {
+            end(batch, BatchStatus::Cancelled, Some(EndReason::Split), now);
+            return Settled::Split;
+        }
         Verdict::Failed(kind) if kind.is_ours() && !may_have_arrived(batch, verdict) => {
             let start = batch.window_start.unwrap_or(now);
             if now.since(start) > OUR_FAULT_WINDOW {

@@ -77,6 +77,11 @@ pub enum Notice {
         /// What happened.
         message: String,
     },
+    /// A stored row is not one that hookbox writes. What it belongs to waits; the rest goes on.
+    BadRow {
+        /// Which column, and what is wrong with it.
+        message: String,
+    },
     /// The storage refuses writes: nothing new is sent until what was sent is stored.
     StorageStalled {
         /// The storage's error.

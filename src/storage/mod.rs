@@ -82,8 +82,6 @@ pub struct ClaimRequest {
     /// At most this many of them for webhooks that lately failed, so that these never take all
     /// the senders.
     pub failing_max: usize,
-    /// A random number: decides ids and jitter.
-    pub seed: u64,
 }
 
 /// A batch leased to the caller, with everything needed to send it.
@@ -123,7 +121,8 @@ pub struct Exchanged {
     pub notices: Vec<Notice>,
     /// When something is due next, if the caller asked for batches and got all that is due.
     pub next_due: Option<Timestamp>,
-    /// Whether more was due than was asked for.
+    /// Whether the storage has more to do at once than it does in one transaction: ask again. (What
+    /// is due beyond the numbers asked for is not counted: ask again when a result comes in.)
     pub more: bool,
 }
 
@@ -241,13 +240,15 @@ pub trait Storage: Debug + Send + Sync {
     fn emit(&self, app: &AppId, events: Vec<PreparedEvent>) -> Result<Vec<EventId>>;
 
     /// Stores results and claims batches, in one commit. Results come first. A result whose lease
-    /// is no longer held is refused and listed, and does not disturb the others.
+    /// is no longer held is refused and listed, and does not disturb the others. `seed` is a random
+    /// number: it decides the ids of new batches, and jitter.
     ///
     /// # Errors
     /// Storage errors only: then no result was stored and nothing was claimed.
     fn exchange(
         &self,
         now: Timestamp,
+        seed: u64,
         results: Vec<Settlement>,
         claim: Option<ClaimRequest>,
     ) -> Result<Exchanged>;

@@ -62,6 +62,11 @@ impl Cache {
             .is_none_or(|last| now < last)
     }
 
+    /// Looks at every timer again next time: what was done on the last look is undone.
+    pub(super) fn forget_clock(&self) {
+        lock(&self.hints).last_claim = None;
+    }
+
     pub(super) fn app(&self, db: &Connection, id: &AppId) -> Result<Arc<App>> {
         let version: i64 = db
             .prepare_cached("SELECT version FROM hookbox_app WHERE id = ?1")?

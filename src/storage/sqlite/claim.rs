@@ -9,13 +9,13 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::clock::Prng;
-use crate::error::Result;
+use crate::error::{Error, Result, StorageFault};
 use crate::machine::{InFlight, Input, longest_wait, plan_claim, step};
 use crate::model::{
     App, AppState, Attempt, AttemptResult, Batch, BatchId, BatchStatus, DeliveryMode,
-    DeliveryPolicy, FailureKind, Ordering, Positions, Timestamp,
+    DeliveryPolicy, FailureKind, Notice, Ordering, Positions, Timestamp,
 };
-use crate::storage::{ClaimRequest, Claimed, StoredWebhook};
+use crate::storage::{ClaimRequest, Claimed, Exchanged, StoredWebhook};
 
 use super::state::{self, WebhookState};
 use super::{Cache, batches, carve};
@@ -27,39 +27,33 @@ const LEASE_MARGIN: Duration = Duration::from_secs(20);
 /// Timers that are moved to the ready queue per claim.
 const TIMERS_MAX: usize = 1_000;
 
+/// When a webhook with an unreadable row is looked at again.
+const BAD_ROW_WAIT: Duration = Duration::from_secs(600);
+
 /// Rounds over the ready webhooks per claim; what is left then waits for the next claim.
 const ROUNDS_MAX: usize = 16;
 
-/// What a claim brought.
-pub(super) struct Claims {
-    pub(super) claimed: Vec<Claimed>,
-    pub(super) next_due: Option<Timestamp>,
-    pub(super) more: bool,
-}
-
+/// Claims into `exchanged`; true when there is more to do at once.
 pub(super) fn claim(
     db: &Connection,
     cache: &Cache,
     now: Timestamp,
     request: ClaimRequest,
-) -> Result<Claims> {
-    let mut random = Prng::new(request.seed);
+    random: &mut Prng,
+    exchanged: &mut Exchanged,
+) -> Result<bool> {
     let mut more = wake_timers(db, now, cache.clock_was_set_back(now))?;
-    let mut claimed = Vec::new();
     // Failing webhooks first: their share is small, and the well must not starve their retries.
     let failing_max = request.failing_max.min(request.batches_max);
     for (failing, end) in [(true, failing_max), (false, request.batches_max)] {
-        more |= claim_class(db, cache, now, failing, end, &mut random, &mut claimed)?;
+        more |= claim_class(db, cache, now, failing, end, random, exchanged)?;
     }
-    Ok(Claims {
-        claimed,
-        next_due: next_timer(db)?,
-        more,
-    })
+    exchanged.next_due = next_timer(db)?;
+    Ok(more)
 }
 
-/// Claims until there are `end` batches in all or no ready webhook of this class; true when some
-/// may be left. Fair among apps: in each round an equal share of the room goes to each app.
+/// Claims until there are `end` batches in all or no ready webhook of this class; true when the
+/// rounds ran out before. Fair among apps: in each round an equal share of the room goes to each.
 fn claim_class(
     db: &Connection,
     cache: &Cache,
@@ -67,12 +61,12 @@ fn claim_class(
     failing: bool,
     end: usize,
     random: &mut Prng,
-    claimed: &mut Vec<Claimed>,
+    exchanged: &mut Exchanged,
 ) -> Result<bool> {
     for _ in 0..ROUNDS_MAX {
-        let room = end.saturating_sub(claimed.len());
+        let room = end.saturating_sub(exchanged.claimed.len());
         if room == 0 {
-            return Ok(!ready_apps(db, failing, 1, "")?.is_empty());
+            return Ok(false);
         }
         let apps = ready_apps(db, failing, room, &cache.next_app())?;
         let Some(last) = apps.last() else {
@@ -82,9 +76,29 @@ fn claim_class(
         let ready = ready_webhooks(db, failing, &apps, room)?;
         let share = room.div_ceil(ready.len().max(1));
         for webhook_no in ready {
-            let room = end.saturating_sub(claimed.len()).min(share);
-            if room > 0 {
-                look_at(db, cache, webhook_no, now, room, random, claimed)?;
+            let room = end.saturating_sub(exchanged.claimed.len()).min(share);
+            if room == 0 {
+                break;
+            }
+            let looked = look_at(
+                db,
+                cache,
+                webhook_no,
+                now,
+                room,
+                random,
+                &mut exchanged.claimed,
+            );
+            match looked {
+                // A row that somebody spoiled holds up its own webhook only.
+                Err(Error::Storage {
+                    fault: StorageFault::BadRow,
+                    message,
+                }) => {
+                    state::look_later(db, webhook_no, now.plus(BAD_ROW_WAIT))?;
+                    exchanged.notices.push(Notice::BadRow { message });
+                }
+                other => other?,
             }
         }
     }

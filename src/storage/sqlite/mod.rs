@@ -27,10 +27,10 @@ use std::sync::{Arc, Mutex};
 use rusqlite::Connection;
 
 use crate::clock::Prng;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StorageFault};
 use crate::model::{
-    App, AppId, AppState, Attempt, Batch, BatchId, Event, EventId, EventType, Positions, Timestamp,
-    Webhook, WebhookId,
+    App, AppId, AppState, Attempt, Batch, BatchId, Event, EventId, EventType, Notice, Positions,
+    Timestamp, Webhook, WebhookId,
 };
 use crate::storage::{
     AttemptFilter, BacklogRow, BatchFilter, ClaimRequest, EditKeys, EditWebhook, EventFilter,
@@ -129,6 +129,10 @@ impl SqliteStorage {
     /// # Errors
     /// Storage errors; also when the new file exists.
     pub fn backup(&self, to: &Path) -> Result<()> {
+        // Made here, so that it is as private as the box from its first byte on.
+        if !Location::new(to)?.create()? {
+            return Err(Error::invalid("to", "must not exist yet"));
+        }
         let reader = self.location.reader()?;
         reader.execute_batch("PRAGMA query_only = OFF;")?;
         upkeep::backup(&reader, to)
@@ -245,11 +249,16 @@ impl Storage for SqliteStorage {
     fn exchange(
         &self,
         now: Timestamp,
+        seed: u64,
         results: Vec<Settlement>,
         claim: Option<ClaimRequest>,
     ) -> Result<Exchanged> {
         let cache = Arc::clone(&self.cache);
-        self.write(move |db| exchange(db, &cache, now, &results, claim))
+        let exchanged = self.write(move |db| exchange(db, &cache, now, seed, &results, claim));
+        if exchanged.is_err() {
+            self.cache.forget_clock();
+        }
+        exchanged
     }
 
     fn read_events(&self, positions: &Positions) -> Result<Vec<Event>> {
@@ -352,34 +361,40 @@ fn exchange(
     db: &Connection,
     cache: &Cache,
     now: Timestamp,
+    seed: u64,
     results: &[Settlement],
     claim: Option<ClaimRequest>,
 ) -> Result<Exchanged> {
     let mut exchanged = Exchanged::default();
-    // Ids and jitter of the results come from a stream apart from the claim's.
-    let mut random =
-        Prng::new(claim.map_or(0, |request| !request.seed) ^ now.as_millis().unsigned_abs());
+    let mut random = Prng::new(seed);
     for settlement in results {
-        let kept = settle::settle(
+        let settled = settle::settle(
             db,
             cache,
             now,
             settlement,
             &mut random,
             &mut exchanged.notices,
-        )?;
-        if !kept {
-            exchanged.lost.push(settlement.batch_id);
+        );
+        match settled {
+            Ok(true) => {}
+            Ok(false) => exchanged.lost.push(settlement.batch_id),
+            // One row that somebody spoiled must not hold up the others.
+            Err(Error::Storage {
+                fault: StorageFault::BadRow,
+                message,
+            }) => {
+                exchanged.lost.push(settlement.batch_id);
+                exchanged.notices.push(Notice::BadRow { message });
+            }
+            Err(error) => return Err(error),
         }
     }
-    let Some(request) = claim else {
-        return Ok(exchanged);
-    };
-    let unrouted = route::route(db, now)?;
-    let claims = claim::claim(db, cache, now, request)?;
-    exchanged.claimed = claims.claimed;
-    exchanged.next_due = claims.next_due;
-    exchanged.more = claims.more || unrouted;
+    if let Some(request) = claim {
+        let unrouted = route::route(db, now)?;
+        let more = claim::claim(db, cache, now, request, &mut random, &mut exchanged)?;
+        exchanged.more = more || unrouted;
+    }
     Ok(exchanged)
 }
 

@@ -15,6 +15,10 @@ const SQLITE_VERSION_MIN: i32 = 3_051_003;
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often, and how long apart, an open is tried again while another process recovers the file.
+const RECOVERY_TRIES: u32 = 50;
+const RECOVERY_WAIT: Duration = Duration::from_millis(20);
+
 /// Prepared statements kept per connection; more than hookbox has.
 const STATEMENT_CACHE: usize = 128;
 
@@ -40,15 +44,15 @@ impl Location {
         &self.path
     }
 
-    /// Creates the file, readable and writable by its owner only, unless it is there.
-    pub(super) fn create(&self) -> Result<()> {
+    /// Creates the file, readable and writable by its owner only; false when it is there already.
+    pub(super) fn create(&self) -> Result<bool> {
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         match options.open(&self.path) {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => {
                 let fault = match error.kind() {
                     std::io::ErrorKind::StorageFull => StorageFault::Full,
@@ -103,6 +107,23 @@ impl Location {
     }
 
     fn open(&self, flags: OpenFlags) -> Result<Connection> {
+        let mut tries = RECOVERY_TRIES;
+        loop {
+            match self.try_open(flags) {
+                // While another process recovers the log after a crash, SQLite does not wait.
+                Err(Error::Storage {
+                    fault: StorageFault::Busy,
+                    ..
+                }) if tries > 0 => {
+                    tries -= 1;
+                    std::thread::park_timeout(RECOVERY_WAIT);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn try_open(&self, flags: OpenFlags) -> Result<Connection> {
         let connection = Connection::open_with_flags(&self.path, flags)?;
         // Before the first pragma: even setting the journal mode may meet a lock.
         connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -110,6 +131,8 @@ impl Location {
         connection.execute_batch(
             "PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
         )?;
+        // The first read of the file: what is wrong with it is found here.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()))?;
         Ok(connection)
     }
 }

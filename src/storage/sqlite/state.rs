@@ -61,6 +61,15 @@ pub(super) fn save(db: &Connection, state: &WebhookState) -> Result<()> {
     Ok(())
 }
 
+/// Keeps senders away from a webhook until a time.
+pub(super) fn look_later(db: &Connection, webhook_no: i64, at: Timestamp) -> Result<()> {
+    db.prepare_cached(
+        "UPDATE hookbox_webhook_state SET ready = 0, due_at = ?2 WHERE webhook_no = ?1",
+    )?
+    .execute((webhook_no, at.as_millis()))?;
+    Ok(())
+}
+
 /// Asks a sender to look at a webhook: something about it changed. Level-triggered: looking in vain
 /// costs a little and clears the mark.
 pub(super) fn look_again(db: &Connection, webhook_no: i64) -> Result<()> {

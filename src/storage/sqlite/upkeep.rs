@@ -33,6 +33,15 @@ pub(super) fn prune(
         "DELETE FROM hookbox_key WHERE published_until < ?1",
         (now.as_millis(),),
     )?;
+    if from.position == 0 {
+        // Closed subscriptions that the cursor has passed owe nothing more.
+        db.execute(
+            "DELETE FROM hookbox_subscription WHERE until_position <=
+                 (SELECT cursor FROM hookbox_webhook_state s
+                  WHERE s.webhook_no = hookbox_subscription.webhook_no)",
+            (),
+        )?;
+    }
     let slice = i64::try_from(slice.clamp(1, 100_000)).unwrap_or(1);
     let span = slice * LOOKED_AT_PER_DELETED;
     let (batch_no, more_batches) = prune_batches(db, before, slice, span, from.batch_no)?;
