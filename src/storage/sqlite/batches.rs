@@ -88,7 +88,7 @@ pub(super) fn unsettled(
     select(
         db,
         "b.webhook_no = ?1 AND b.status = ?2
-             AND b.status IN ('waiting', 'leased', 'parked') ORDER BY b.due_at",
+             AND b.status IN ('waiting', 'leased', 'parked', 'exhausted') ORDER BY b.due_at",
         (webhook_no, status.as_str()),
     )
 }

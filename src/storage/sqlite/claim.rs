@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::clock::Prng;
 use crate::error::{Error, Result, StorageFault};
-use crate::machine::{InFlight, Input, longest_wait, plan_claim, step};
+use crate::machine::{Input, longest_wait, plan_claim, step};
 use crate::model::{
     App, AppState, Attempt, AttemptResult, Batch, BatchId, BatchStatus, DeliveryMode,
     DeliveryPolicy, FailureKind, Notice, Ordering, Positions, Timestamp,
@@ -18,7 +18,7 @@ use crate::model::{
 use crate::storage::{ClaimRequest, Claimed, Exchanged, StoredWebhook};
 
 use super::state::{self, WebhookState};
-use super::{Cache, batches, carve};
+use super::{Cache, batches, carve, load};
 
 /// How much longer than the attempt's own deadline a lease lasts: room for waiting for a sender
 /// and for storing the result. A sender does not begin an attempt that its lease might not outlive.
@@ -204,7 +204,7 @@ fn look_at(
     let mut state = state::load(db, webhook_no)?;
     let subject = Subject::load(db, cache, &state)?;
     expire_leases(db, &subject, webhook_no, now)?;
-    let load = in_flight(db, webhook_no)?;
+    let load = load::in_flight(db, webhook_no)?;
     let before = claimed.len();
     if subject.may_send() {
         let plan = plan_claim(
@@ -268,13 +268,13 @@ pub(super) fn schedule(
     now: Timestamp,
 ) -> Result<()> {
     let no = state.webhook_no;
-    let lease_end = earliest(db, no, BatchStatus::Leased)?;
+    let lease_end = load::earliest(db, no, BatchStatus::Leased)?;
     state.ready = false;
     state.due_at = lease_end;
     if !subject.may_send() {
         return Ok(());
     }
-    let load = in_flight(db, no)?;
+    let load = load::in_flight(db, no)?;
     let overrides = &subject.webhook.webhook.overrides;
     let plan = plan_claim(&state.health, &subject.policy, overrides, load, now);
     if plan.not_before.is_some() {
@@ -282,7 +282,7 @@ pub(super) fn schedule(
         return Ok(());
     }
     let due = if plan.retries > 0 {
-        next_retry(db, no, overrides.ordering)?
+        load::next_retry(db, no, overrides.ordering)?
     } else {
         None
     };
@@ -294,7 +294,7 @@ pub(super) fn schedule(
             due
         }
     });
-    let has_fresh = plan.fresh > 0 && (state.has_backlog || has_replay(db, no)?);
+    let has_fresh = plan.fresh > 0 && (state.has_backlog || load::has_replay(db, no)?);
     state.ready = has_fresh || due.is_some_and(|due| due <= now);
     state.due_at = if state.ready {
         Some(now)
@@ -302,62 +302,6 @@ pub(super) fn schedule(
         [due, lease_end].into_iter().flatten().min()
     };
     Ok(())
-}
-
-fn earliest(db: &Connection, webhook_no: i64, status: BatchStatus) -> Result<Option<Timestamp>> {
-    let at: Option<i64> = db
-        .prepare_cached(
-            "SELECT due_at FROM hookbox_batch
-             WHERE webhook_no = ?1 AND status = ?2 AND status IN ('waiting', 'leased', 'parked')
-             ORDER BY due_at LIMIT 1",
-        )?
-        .query_row((webhook_no, status.as_str()), |row| row.get(0))
-        .optional()?;
-    Ok(at.map(Timestamp::from_millis))
-}
-
-/// When the batch that would be retried next is due: the earliest due one, or, first in first out,
-/// the first one.
-fn next_retry(db: &Connection, webhook_no: i64, ordering: Ordering) -> Result<Option<Timestamp>> {
-    if ordering == Ordering::None {
-        return earliest(db, webhook_no, BatchStatus::Waiting);
-    }
-    let at: Option<i64> = db
-        .prepare_cached(
-            "SELECT due_at FROM hookbox_batch WHERE webhook_no = ?1 AND status = 'waiting'
-             ORDER BY first_position, no LIMIT 1",
-        )?
-        .query_row((webhook_no,), |row| row.get(0))
-        .optional()?;
-    Ok(at.map(Timestamp::from_millis))
-}
-
-fn has_replay(db: &Connection, webhook_no: i64) -> Result<bool> {
-    Ok(db
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM hookbox_replay WHERE webhook_no = ?1)")?
-        .query_row((webhook_no,), |row| row.get(0))?)
-}
-
-/// What is unsettled. Waiting batches are counted only as far as any plan could use them.
-fn in_flight(db: &Connection, webhook_no: i64) -> Result<InFlight> {
-    let mut load = InFlight::default();
-    let mut leased = db.prepare_cached(
-        "SELECT attempts FROM hookbox_batch WHERE webhook_no = ?1 AND status = 'leased'",
-    )?;
-    let mut found = leased.query((webhook_no,))?;
-    while let Some(row) = found.next()? {
-        match row.get::<_, u32>(0)? {
-            0 | 1 => load.fresh += 1,
-            _ => load.retries += 1,
-        }
-    }
-    load.waiting = db
-        .prepare_cached(
-            "SELECT count(*) FROM (SELECT 1 FROM hookbox_batch
-                 WHERE webhook_no = ?1 AND status = 'waiting' LIMIT 64)",
-        )?
-        .query_row((webhook_no,), |row| row.get(0))?;
-    Ok(load)
 }
 
 /// Ends leases whose holder did not report: it died, or could not store its result. A lease that
@@ -371,12 +315,14 @@ fn expire_leases(
     let held = subject.policy.timeout + LEASE_MARGIN;
     db.prepare_cached(
         "UPDATE hookbox_batch SET due_at = ?2
-         WHERE webhook_no = ?1 AND status = 'leased' AND due_at > ?2",
+         WHERE webhook_no = ?1 AND status = 'leased' AND due_at > ?2
+             AND status IN ('waiting', 'leased', 'parked', 'exhausted')",
     )?
     .execute((webhook_no, now.plus(held).as_millis()))?;
     let expired = batches::select(
         db,
-        "b.webhook_no = ?1 AND b.status = 'leased' AND b.due_at <= ?2",
+        "b.webhook_no = ?1 AND b.status = 'leased' AND b.due_at <= ?2
+             AND b.status IN ('waiting', 'leased', 'parked', 'exhausted')",
         (webhook_no, now.as_millis()),
     )?;
     for (no, mut batch) in expired {
@@ -413,19 +359,23 @@ fn claim_retries(
     }
     let far = now.plus(longest_wait(&subject.policy));
     let fifo = subject.webhook.webhook.overrides.ordering == Ordering::Fifo;
-    // A due time further away than any wait comes from a clock that was set back since.
     let order = if fifo {
         "b.first_position, b.no"
     } else {
-        "b.due_at > ?3, b.due_at"
+        "b.due_at"
     };
     let due = batches::select(
         db,
-        &format!("b.webhook_no = ?1 AND b.status = 'waiting' ORDER BY {order} LIMIT ?2"),
-        rusqlite::params![webhook_no, limit, far.as_millis()],
+        &format!(
+            "b.webhook_no = ?1 AND b.status = 'waiting'
+                 AND b.status IN ('waiting', 'leased', 'parked', 'exhausted')
+             ORDER BY {order} LIMIT ?2"
+        ),
+        (webhook_no, limit),
     )?;
     let mut taken = 0;
     for (no, mut batch) in due {
+        // Further away than any wait: set by a clock that was ahead of this one.
         if batch.due_at.is_some_and(|due| due > far) {
             batch.due_at = Some(now);
         }

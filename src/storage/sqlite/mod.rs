@@ -9,6 +9,7 @@ mod carve;
 mod claim;
 mod commit;
 mod error;
+mod load;
 mod log;
 mod migrate;
 mod open;

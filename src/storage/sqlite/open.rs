@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Error, Result, StorageFault};
@@ -127,6 +128,8 @@ impl Location {
         let connection = Connection::open_with_flags(&self.path, flags)?;
         // Before the first pragma: even setting the journal mode may meet a lock.
         connection.busy_timeout(BUSY_TIMEOUT)?;
+        // Plans depend on the statement only, not on what is bound: no statement is prepared twice.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         connection.execute_batch(
             "PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",

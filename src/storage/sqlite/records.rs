@@ -126,7 +126,8 @@ pub(super) fn backlog(db: &Connection, app: &AppId, webhook: &WebhookId) -> Resu
     let count = |status: BatchStatus| -> Result<u64> {
         Ok(db
             .prepare_cached(
-                "SELECT count(*) FROM hookbox_batch WHERE webhook_no = ?1 AND status = ?2",
+                "SELECT count(*) FROM hookbox_batch WHERE webhook_no = ?1 AND status = ?2
+                     AND status IN ('waiting', 'leased', 'parked', 'exhausted')",
             )?
             .query_row((no, status.as_str()), |row| row.get(0))?)
     };
