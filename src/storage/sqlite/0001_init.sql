@@ -206,8 +206,10 @@ CREATE TABLE hookbox_batch (
 ) STRICT;
 
 CREATE INDEX hookbox_batch_of_webhook ON hookbox_batch (webhook_no, no);
--- Only what may still be sent: its size does not grow with what was delivered. A query must name the
--- same statuses literally to use it.
+-- Only what may still be sent: their size does not grow with what was delivered. A query must name the
+-- same statuses literally to use them.
+CREATE INDEX hookbox_batch_open_position ON hookbox_batch (first_position)
+    WHERE status IN ('waiting', 'leased', 'parked', 'exhausted');
 CREATE INDEX hookbox_batch_open ON hookbox_batch (webhook_no, status, due_at)
     WHERE status IN ('waiting', 'leased', 'parked', 'exhausted');
 

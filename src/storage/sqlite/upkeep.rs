@@ -146,8 +146,8 @@ fn still_owed(db: &Connection, first: Position, last: Position) -> Result<BTreeS
          JOIN hookbox_webhook w ON w.no = r.webhook_no
          JOIN hookbox_event e ON e.app_id = w.app_id
          WHERE e.position BETWEEN max(?1, r.cursor + 1) AND min(?2, r.until_position)",
-        "SELECT e.position FROM hookbox_batch b JOIN json_each(b.positions) r
-         JOIN hookbox_event e
+        "SELECT e.position FROM hookbox_batch b CROSS JOIN json_each(b.positions) r
+         CROSS JOIN hookbox_event e
              ON e.position BETWEEN json_extract(r.value, '$[0]') AND json_extract(r.value, '$[1]')
          WHERE b.first_position <= ?2 AND b.status IN ('waiting', 'leased', 'parked', 'exhausted')
              AND e.position BETWEEN ?1 AND ?2",
