@@ -189,6 +189,7 @@ CREATE TABLE hookbox_batch (
     -- Inclusive ranges of log positions: [[17,116],[118,118]]
     positions      TEXT NOT NULL CHECK (json_valid(positions)),
     first_position INTEGER NOT NULL,
+    last_position  INTEGER NOT NULL,
     event_count    INTEGER NOT NULL,
     at_most_once   INTEGER NOT NULL,
     status         TEXT NOT NULL CHECK (status IN

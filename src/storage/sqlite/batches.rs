@@ -12,9 +12,9 @@ use super::rows::{self, BATCH_COLUMNS, millis, to_json};
 pub(super) fn insert(db: &Connection, webhook_no: i64, batch: &Batch) -> Result<i64> {
     db.prepare_cached(
         "INSERT INTO hookbox_batch (id, webhook_no, parent_id, positions, first_position,
-             event_count, at_most_once, status, end_reason, created_at, attempts, failures,
-             window_start, due_at, fence, ended_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+             last_position, event_count, at_most_once, status, end_reason, created_at, attempts,
+             failures, window_start, due_at, fence, ended_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?
     .execute(rusqlite::params![
         batch.id.to_string(),
@@ -22,6 +22,7 @@ pub(super) fn insert(db: &Connection, webhook_no: i64, batch: &Batch) -> Result<
         batch.parent.map(|parent| parent.to_string()),
         to_json(&batch.positions)?,
         batch.positions.first().unwrap_or(0),
+        batch.positions.last().unwrap_or(0),
         batch.positions.len(),
         batch.mode == DeliveryMode::AtMostOnce,
         batch.status.as_str(),

@@ -146,12 +146,11 @@ pub(super) fn backlog(db: &Connection, app: &AppId, webhook: &WebhookId) -> Resu
     })
 }
 
-/// Batches of the event's app that hold it. A batch is frozen from entries that follow each other
-/// closely, so its first position bounds the search from above and its creation from below.
+/// Batches of the event's app that hold it.
 pub(super) fn batches_of(db: &Connection, event: &Event) -> Result<Vec<Batch>> {
     Ok(batches::select(
         db,
-        "w.app_id = ?1 AND b.first_position <= ?2 AND EXISTS (
+        "w.app_id = ?1 AND ?2 BETWEEN b.first_position AND b.last_position AND EXISTS (
              SELECT 1 FROM json_each(b.positions) r
              WHERE ?2 BETWEEN json_extract(r.value, '$[0]') AND json_extract(r.value, '$[1]'))
          ORDER BY b.no",
