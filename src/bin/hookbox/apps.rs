@@ -15,7 +15,13 @@ use crate::views::{AppView, Deleted, KeyView};
 
 pub fn app(global: &Global, out: Output, command: AppCommand) -> Outcome {
     match command {
-        AppCommand::Create { app, profile, key_bits, import_key, kid } => {
+        AppCommand::Create {
+            app,
+            profile,
+            key_bits,
+            import_key,
+            kid,
+        } => {
             let mut new = NewApp::new(AppId::parse(&app)?);
             new.profile = profile_of(profile);
             if profile != ProfileName::Prelude && (key_bits.is_some() || import_key.is_some()) {
@@ -52,7 +58,9 @@ pub fn app(global: &Global, out: Output, command: AppCommand) -> Outcome {
         AppCommand::Disable { app } => show(out, &boxes::change(global)?.disable_app(&app)?),
         AppCommand::Delete { app } => {
             boxes::change(global)?.delete_app(&app)?;
-            out.result(&Deleted { deleted: &app }, || format!("App {app} is deleted."))
+            out.result(&Deleted { deleted: &app }, || {
+                format!("App {app} is deleted.")
+            })
         }
     }
 }
@@ -67,7 +75,12 @@ fn profile_of(name: ProfileName) -> Profile {
 
 fn show(out: Output, app: &App) -> Outcome {
     out.result(&AppView::new(app), || {
-        format!("App {} is {} (profile {}).", app.id, state(app), app.profile.name)
+        format!(
+            "App {} is {} (profile {}).",
+            app.id,
+            state(app),
+            app.profile.name
+        )
     })
 }
 
@@ -98,7 +111,10 @@ pub fn event_type(global: &Global, out: Output, command: EventTypeCommand) -> Ou
             hooks
         }
     };
-    let catalogue = Catalogue { items: hooks.event_types()?, next_cursor: None };
+    let catalogue = Catalogue {
+        items: hooks.event_types()?,
+        next_cursor: None,
+    };
     out.result(&catalogue, || {
         let names: Vec<_> = catalogue.items.iter().map(EventType::as_str).collect();
         names.join("\n")
@@ -113,22 +129,35 @@ pub fn key(global: &Global, out: Output, command: KeyCommand) -> Outcome {
             out.page(&views, None, || key_table(&keys))
         }
         KeyCommand::Rotate { app, bits, lead } => {
-            let key = boxes::change(global)?.rotate_key_after(&app, &NewKey::Generate(bits), lead)?;
+            let key =
+                boxes::change(global)?.rotate_key_after(&app, &NewKey::Generate(bits), lead)?;
             show_key(out, &key)
         }
-        KeyCommand::Import { app, pem, kid, lead } => {
+        KeyCommand::Import {
+            app,
+            pem,
+            kid,
+            lead,
+        } => {
             let new = read_key(&pem, kid)?;
-            show_key(out, &boxes::change(global)?.rotate_key_after(&app, &new, lead)?)
+            show_key(
+                out,
+                &boxes::change(global)?.rotate_key_after(&app, &new, lead)?,
+            )
         }
-        KeyCommand::Retire { app, kid, overlap } => {
-            show_key(out, &boxes::change(global)?.retire_key(&app, &kid, overlap)?)
-        }
+        KeyCommand::Retire { app, kid, overlap } => show_key(
+            out,
+            &boxes::change(global)?.retire_key(&app, &kid, overlap)?,
+        ),
     }
 }
 
 fn read_key(path: &Path, kid: Option<KeyId>) -> Outcome<NewKey> {
     let pem = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
-    Ok(NewKey::Import { pem: Secret::new(pem), kid })
+    Ok(NewKey::Import {
+        pem: Secret::new(pem),
+        kid,
+    })
 }
 
 fn show_key(out: Output, key: &SigningKey) -> Outcome {
@@ -140,7 +169,13 @@ fn show_key(out: Output, key: &SigningKey) -> Outcome {
 fn key_table(keys: &[SigningKey]) -> comfy_table::Table {
     use hookbox::clock::Clock as _;
     let now = hookbox::clock::SystemClock.now();
-    let mut rows = table(&["kid", "phase", "signs from", "signs until", "published until"]);
+    let mut rows = table(&[
+        "kid",
+        "phase",
+        "signs from",
+        "signs until",
+        "published until",
+    ]);
     for key in keys {
         let phase = format!("{:?}", key.phase(now)).to_lowercase();
         rows.add_row([

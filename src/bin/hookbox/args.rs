@@ -12,8 +12,12 @@ use crate::spans::{parse_networks, parse_span, parse_time, parse_waits};
 /// An embedded webhook outbox: registry, challenge, signed batches, retries and the record of
 /// every attempt, in one `SQLite` file.
 #[derive(Debug, Parser)]
-#[command(name = "hookbox", version, after_help = "Exit codes: 0 done; 1 refused; 2 usage; \
-    3 not found; 4 activation or verification failed; 5 storage.")]
+#[command(
+    name = "hookbox",
+    version,
+    after_help = "Exit codes: 0 done; 1 refused; 2 usage; \
+    3 not found; 4 activation or verification failed; 5 storage."
+)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -24,7 +28,13 @@ pub struct Cli {
 #[derive(Debug, Args)]
 pub struct Global {
     /// The box's file
-    #[arg(long, global = true, env = "HOOKBOX_DB", default_value = "hookbox.db", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "HOOKBOX_DB",
+        default_value = "hookbox.db",
+        value_name = "FILE"
+    )]
     pub db: PathBuf,
     /// Print one JSON object instead of text
     #[arg(long, global = true)]
@@ -35,7 +45,7 @@ pub struct Global {
     /// Allow endpoints in this network although it is not public; `all` allows every address
     #[arg(long, global = true, value_name = "CIDR|all", value_parser = parse_networks)]
     pub allow_private: Vec<Networks>,
-    /// A file with the key-encryption key: 32 bytes in base64 (or the key itself in HOOKBOX_KEY)
+    /// A file with the key-encryption key: 32 bytes in base64 (or the key itself in `HOOKBOX_KEY`)
     #[arg(long, global = true, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
 }
@@ -196,9 +206,17 @@ pub enum WebhookCommand {
     /// Switch one off; what it is owed waits
     Deactivate { app: String, id: WebhookId },
     /// Subscribe to one more event type
-    AddEvent { app: String, id: WebhookId, event_type: EventType },
+    AddEvent {
+        app: String,
+        id: WebhookId,
+        event_type: EventType,
+    },
     /// Unsubscribe from an event type
-    RemoveEvent { app: String, id: WebhookId, event_type: EventType },
+    RemoveEvent {
+        app: String,
+        id: WebhookId,
+        event_type: EventType,
+    },
     /// Show the signing secrets, the current one first
     Secret { app: String, id: WebhookId },
     /// Make a new signing secret the current one, and show it
@@ -258,9 +276,15 @@ pub enum EventTypeCommand {
     /// Show the catalogue
     List,
     /// Add types
-    Add { #[arg(required = true, value_name = "TYPE")] types: Vec<EventType> },
+    Add {
+        #[arg(required = true, value_name = "TYPE")]
+        types: Vec<EventType>,
+    },
     /// Make these the whole catalogue
-    Replace { #[arg(required = true, value_name = "TYPE")] types: Vec<EventType> },
+    Replace {
+        #[arg(required = true, value_name = "TYPE")]
+        types: Vec<EventType>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -298,10 +322,18 @@ pub enum KeyCommand {
 #[derive(Debug, Args)]
 pub struct EmitArgs {
     pub app: String,
-    #[arg(required_unless_present = "ndjson", conflicts_with = "ndjson", value_name = "TYPE")]
+    #[arg(
+        required_unless_present = "ndjson",
+        conflicts_with = "ndjson",
+        value_name = "TYPE"
+    )]
     pub event_type: Option<EventType>,
     /// The JSON payload; `-` (the default) reads standard input
-    #[arg(conflicts_with = "ndjson", value_name = "JSON", allow_hyphen_values = true)]
+    #[arg(
+        conflicts_with = "ndjson",
+        value_name = "JSON",
+        allow_hyphen_values = true
+    )]
     pub payload: Option<String>,
     /// Idempotency key: the same key again returns the first event's id
     #[arg(long, conflicts_with = "ndjson")]
@@ -311,7 +343,7 @@ pub struct EmitArgs {
     /// Do not send again once a request may have arrived
     #[arg(long)]
     pub at_most_once: bool,
-    /// Read lines {"type", "payload", "key"?, "environment"?, "at_most_once"?} from a file, or
+    /// Read lines `{"type", "payload", "key"?, "environment"?, "at_most_once"?}` from a file, or
     /// from standard input
     #[arg(long, num_args = 0..=1, default_missing_value = "-", value_name = "FILE")]
     pub ndjson: Option<PathBuf>,
@@ -338,7 +370,7 @@ pub struct PageArgs {
     /// Rows at most: 1 to 1000
     #[arg(long, default_value_t = 50)]
     pub limit: usize,
-    /// The next_cursor of the page before
+    /// The `next_cursor` of the page before
     #[arg(long)]
     pub cursor: Option<String>,
 }
@@ -394,12 +426,16 @@ pub struct VerifyArgs {
 }
 
 fn parse_bits(text: &str) -> Result<KeySize, String> {
-    let bits = text.parse().map_err(|_| "must be 2048, 3072 or 4096".to_owned())?;
+    let bits = text
+        .parse()
+        .map_err(|_| "must be 2048, 3072 or 4096".to_owned())?;
     KeySize::from_bits(bits).map_err(|error| error.to_string())
 }
 
 fn parse_status(text: &str) -> Result<BatchStatus, String> {
-    let found = BatchStatus::ALL.into_iter().find(|status| status.as_str() == text);
+    let found = BatchStatus::ALL
+        .into_iter()
+        .find(|status| status.as_str() == text);
     found.ok_or_else(|| {
         let names = BatchStatus::ALL.map(BatchStatus::as_str);
         format!("must be one of {}", names.join(", "))

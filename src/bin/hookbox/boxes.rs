@@ -40,7 +40,11 @@ pub fn create(global: &Global) -> Outcome<Hookbox> {
 pub fn options(global: &Global) -> Outcome<Options> {
     let policy = AddressPolicy {
         allow_http: global.allow_http,
-        allow: global.allow_private.iter().flat_map(|each| each.0.clone()).collect(),
+        allow: global
+            .allow_private
+            .iter()
+            .flat_map(|each| each.0.clone())
+            .collect(),
         ..AddressPolicy::default()
     };
     let options = Options::new().addresses(policy);
@@ -55,7 +59,10 @@ pub fn exists(path: &Path) -> Outcome {
         return Ok(());
     }
     let fault = StorageFault::Io;
-    let message = format!("no box at {} (`hookbox app create` makes one)", path.display());
+    let message = format!(
+        "no box at {} (`hookbox app create` makes one)",
+        path.display()
+    );
     Err(Failure::Refused(Error::Storage { fault, message }))
 }
 

@@ -38,15 +38,20 @@ impl DemoReceiver {
     pub fn start(token: &str) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let url = format!("http://{}/hooks", listener.local_addr()?);
-        let state = Arc::new(Mutex::new(State { token: Secret::new(token), ..State::default() }));
+        let state = Arc::new(Mutex::new(State {
+            token: Secret::new(token),
+            ..State::default()
+        }));
         let shared = Arc::clone(&state);
-        std::thread::Builder::new().name("demo receiver".into()).spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let shared = Arc::clone(&shared);
-                // A broken connection is the sender's business.
-                std::thread::spawn(move || drop(serve(stream, &shared)));
-            }
-        })?;
+        std::thread::Builder::new()
+            .name("demo receiver".into())
+            .spawn(move || {
+                for stream in listener.incoming().flatten() {
+                    let shared = Arc::clone(&shared);
+                    // A broken connection is the sender's business.
+                    std::thread::spawn(move || drop(serve(stream, &shared)));
+                }
+            })?;
         Ok(Self { url, state })
     }
 
@@ -115,12 +120,22 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Received>> {
     loop {
         let mut header = String::new();
         reader.read_line(&mut header)?;
-        let Some((name, value)) = header.trim_end().split_once(':') else { break };
+        let Some((name, value)) = header.trim_end().split_once(':') else {
+            break;
+        };
         headers.push((name.to_owned(), value.trim().to_owned()));
     }
-    let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    let length: u64 = length.and_then(|(_, value)| value.parse().ok()).unwrap_or(0);
+    let length = headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length: u64 = length
+        .and_then(|(_, value)| value.parse().ok())
+        .unwrap_or(0);
     let mut body = Vec::new();
     reader.by_ref().take(length).read_to_end(&mut body)?;
-    Ok(Some(Received { line: line.trim_end().to_owned(), headers, body }))
+    Ok(Some(Received {
+        line: line.trim_end().to_owned(),
+        headers,
+        body,
+    }))
 }

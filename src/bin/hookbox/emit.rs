@@ -47,7 +47,9 @@ pub fn emit(global: &Global, out: Output, args: EmitArgs) -> Outcome {
     if let Some(path) = &args.ndjson {
         let hooks = boxes::change(global)?;
         let emitted = emit_lines(&hooks, &args, open(path)?)?;
-        return out.result(&EmittedMany { emitted }, || format!("{emitted} events emitted."));
+        return out.result(&EmittedMany { emitted }, || {
+            format!("{emitted} events emitted.")
+        });
     }
     let Some(kind) = args.event_type.clone() else {
         return Err(Failure::Usage("name the event's type".into()));
@@ -65,14 +67,24 @@ pub fn emit(global: &Global, out: Output, args: EmitArgs) -> Outcome {
     };
     let mut event = NewEvent::new(kind, payload);
     event.idempotency_key = args.key;
-    event.environment = args.environment.as_deref().map(Environment::parse).transpose()?;
+    event.environment = args
+        .environment
+        .as_deref()
+        .map(Environment::parse)
+        .transpose()?;
     event.mode = mode(args.at_most_once);
-    let id = boxes::change(global)?.emit_event(&args.app, event)?.to_string();
+    let id = boxes::change(global)?
+        .emit_event(&args.app, event)?
+        .to_string();
     out.result(&Emitted { id: id.clone() }, || id)
 }
 
 const fn mode(at_most_once: bool) -> DeliveryMode {
-    if at_most_once { DeliveryMode::AtMostOnce } else { DeliveryMode::AtLeastOnce }
+    if at_most_once {
+        DeliveryMode::AtMostOnce
+    } else {
+        DeliveryMode::AtLeastOnce
+    }
 }
 
 fn open(path: &Path) -> Outcome<Box<dyn BufRead>> {
@@ -85,7 +97,11 @@ fn open(path: &Path) -> Outcome<Box<dyn BufRead>> {
 
 /// Emits lines in commits of [`CHUNK`]. Everything before a bad line is stored, nothing after it.
 fn emit_lines(hooks: &Hookbox, args: &EmitArgs, mut lines: Box<dyn BufRead>) -> Outcome<usize> {
-    let fallback = args.environment.as_deref().map(Environment::parse).transpose()?;
+    let fallback = args
+        .environment
+        .as_deref()
+        .map(Environment::parse)
+        .transpose()?;
     let progress = progress();
     let mut emitted = 0;
     let mut pending: Vec<(usize, NewEvent)> = Vec::with_capacity(CHUNK);
@@ -161,7 +177,10 @@ const fn is_of_one_event(error: &Error) -> bool {
 }
 
 fn bad_line(number: usize, error: Error) -> Failure {
-    Failure::RefusedAt(format!("line {number} (every line before it is stored)"), error)
+    Failure::RefusedAt(
+        format!("line {number} (every line before it is stored)"),
+        error,
+    )
 }
 
 /// On a terminal only: a log file has no use for it.

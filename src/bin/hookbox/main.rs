@@ -57,9 +57,11 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Explain { id } => records::explain(global, out, &id),
         Command::Resend { app, batch } => records::resend(global, out, &app, &batch),
         Command::Cancel { app, batch } => records::cancel(global, out, &app, &batch),
-        Command::Replay { app, webhook, since } => {
-            records::replay(global, out, &app, &webhook, since)
-        }
+        Command::Replay {
+            app,
+            webhook,
+            since,
+        } => records::replay(global, out, &app, &webhook, since),
         Command::Verify(args) => verify::verify(out, &args),
         Command::Check => upkeep::check(global, out),
         Command::Prune { older_than } => upkeep::prune(global, out, older_than),

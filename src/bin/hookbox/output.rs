@@ -27,7 +27,11 @@ struct Listing<'a, T> {
 impl Output {
     /// One result: an object with `--json`, the text otherwise.
     pub fn result<T: Serialize>(self, value: &T, text: impl FnOnce() -> String) -> Outcome {
-        if self.json { json_line(value) } else { line(&text()) }
+        if self.json {
+            json_line(value)
+        } else {
+            line(&text())
+        }
     }
 
     /// One page of a listing.
@@ -59,13 +63,18 @@ impl Output {
 /// A table without lines, under these headings.
 pub fn table(heads: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(heads.iter().map(|head| head.to_uppercase()));
+    table
+        .load_style(presets::NOTHING)
+        .set_header(heads.iter().map(|head| head.to_uppercase()));
     table
 }
 
 /// Without the spaces comfy-table fills each line with.
 pub fn table_text(table: &Table) -> String {
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    let lines: Vec<String> = table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
     lines.join("\n")
 }
 

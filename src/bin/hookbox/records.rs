@@ -30,7 +30,9 @@ pub fn events(global: &Global, out: Output, args: ListArgs) -> Outcome {
     refuse(args.batch.as_ref(), "--batch", "events")?;
     refuse(args.status.as_ref(), "--status", "events")?;
     let request = request(&args)?;
-    let filter = EventFilter { event_type: args.event_type };
+    let filter = EventFilter {
+        event_type: args.event_type,
+    };
     let page = boxes::read(global)?.events(&args.app, filter, request)?;
     let views: Vec<_> = page.items.iter().map(EventView::new).collect();
     out.page(&views, page.next_cursor.as_deref(), || {
@@ -51,11 +53,21 @@ pub fn batches(global: &Global, out: Output, args: ListArgs) -> Outcome {
     refuse(args.batch.as_ref(), "--batch", "batches")?;
     refuse(args.event_type.as_ref(), "--type", "batches")?;
     let request = request(&args)?;
-    let filter = BatchFilter { webhook: args.webhook, status: args.status };
+    let filter = BatchFilter {
+        webhook: args.webhook,
+        status: args.status,
+    };
     let page = boxes::read(global)?.batches(&args.app, filter, request)?;
     let views: Vec<_> = page.items.iter().map(BatchView::new).collect();
     out.page(&views, page.next_cursor.as_deref(), || {
-        let mut rows = table(&["batch", "webhook", "status", "events", "attempts", "due or ended"]);
+        let mut rows = table(&[
+            "batch",
+            "webhook",
+            "status",
+            "events",
+            "attempts",
+            "due or ended",
+        ]);
         for batch in &page.items {
             rows.add_row([
                 batch.id.to_string(),
@@ -74,10 +86,15 @@ pub fn attempts(global: &Global, out: Output, args: ListArgs) -> Outcome {
     refuse(args.status.as_ref(), "--status", "attempts")?;
     refuse(args.event_type.as_ref(), "--type", "attempts")?;
     let request = request(&args)?;
-    let filter = AttemptFilter { webhook: args.webhook, batch: args.batch };
+    let filter = AttemptFilter {
+        webhook: args.webhook,
+        batch: args.batch,
+    };
     let page = boxes::read(global)?.attempts(&args.app, filter, request)?;
     let views: Vec<_> = page.items.iter().map(AttemptView::new).collect();
-    out.page(&views, page.next_cursor.as_deref(), || attempt_table(&page.items))
+    out.page(&views, page.next_cursor.as_deref(), || {
+        attempt_table(&page.items)
+    })
 }
 
 pub fn attempt_table(attempts: &[Attempt]) -> Table {
@@ -102,13 +119,26 @@ pub fn attempt_table(attempts: &[Attempt]) -> Table {
 pub fn backlog(global: &Global, out: Output, app: &str) -> Outcome {
     let hooks = boxes::read(global)?;
     let webhooks = all_of(&hooks, app)?;
-    let rows = webhooks.iter().map(|webhook| hooks.backlog(app, &webhook.id));
+    let rows = webhooks
+        .iter()
+        .map(|webhook| hooks.backlog(app, &webhook.id));
     let rows = rows.collect::<hookbox::Result<Vec<_>>>()?;
     let pairs = || webhooks.iter().zip(&rows);
-    let views: Vec<_> = pairs().map(|(webhook, row)| BacklogView::new(webhook, row)).collect();
+    let views: Vec<_> = pairs()
+        .map(|(webhook, row)| BacklogView::new(webhook, row))
+        .collect();
     out.page(&views, None, || {
-        let heads =
-            ["webhook", "active", "owed", "waiting", "leased", "parked", "exhausted", "failures", "next due"];
+        let heads = [
+            "webhook",
+            "active",
+            "owed",
+            "waiting",
+            "leased",
+            "parked",
+            "exhausted",
+            "failures",
+            "next due",
+        ];
         let mut shown = table(&heads);
         for (webhook, row) in pairs() {
             shown.add_row([
@@ -158,7 +188,10 @@ pub fn explain(global: &Global, out: Output, id: &str) -> Outcome {
         return explain_batch(&boxes::read(global)?, out, &id);
     }
     if !id.starts_with("evt_") {
-        return Err(Failure::Usage(format!("`{}` is neither evt_… nor bat_…", cell(id))));
+        return Err(Failure::Usage(format!(
+            "`{}` is neither evt_… nor bat_…",
+            cell(id)
+        )));
     }
     let id = EventId::parse(id)?;
     let story = boxes::read(global)?.explain_event(&id)?;
@@ -181,7 +214,11 @@ pub fn explain_batch(hooks: &Hookbox, out: Output, id: &BatchId) -> Outcome {
 /// A sentence a line. They quote what endpoints answered.
 fn tell<'a>(sentences: impl Iterator<Item = &'a String>) -> String {
     let lines: Vec<String> = sentences
-        .map(|text| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
+        .map(|text| {
+            text.chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect()
+        })
         .collect();
     lines.join("\n")
 }
@@ -214,7 +251,11 @@ pub fn replay(
     since: Timestamp,
 ) -> Outcome {
     let positions = boxes::change(global)?.replay(app, id, since)?;
-    out.result(&Replayed { positions, since: since.to_string() }, || {
-        format!("{positions} log positions since {since} will be looked at for {id}.")
-    })
+    out.result(
+        &Replayed {
+            positions,
+            since: since.to_string(),
+        },
+        || format!("{positions} log positions since {since} will be looked at for {id}."),
+    )
 }

@@ -45,7 +45,11 @@ pub fn run(global: &Global, out: Output, args: &RunArgs) -> Outcome {
         std::thread::sleep(TICK);
     }
     hooks.stop(args.drain)?;
-    let ran = Ran { attempts: None, next_due: None, stopped_by_signal: true };
+    let ran = Ran {
+        attempts: None,
+        next_due: None,
+        stopped_by_signal: true,
+    };
     out.result(&ran, || "Stopped.".into())
 }
 
@@ -69,7 +73,10 @@ fn until_idle(hooks: &Hookbox, out: Output, args: &RunArgs, stop: &AtomicBool) -
         let threads: Vec<_> = (0..args.workers)
             .map(|_| scope.spawn(|| poll_until_idle(hooks, deadline, stop)))
             .collect();
-        threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
+        threads
+            .into_iter()
+            .filter_map(|thread| thread.join().ok())
+            .collect()
     });
     let mut ran = Ran {
         attempts: Some(0),
@@ -111,7 +118,9 @@ fn poll_until_idle(
 }
 
 fn print_notice(notice: &Notice, json: bool) {
-    let Ok(mut shown) = serde_json::to_value(notice) else { return };
+    let Ok(mut shown) = serde_json::to_value(notice) else {
+        return;
+    };
     for name in ["deactivates_at", "signs_from"] {
         if let Some(at) = shown.get_mut(name)
             && let Some(millis) = at.as_i64()
@@ -122,12 +131,19 @@ fn print_notice(notice: &Notice, json: bool) {
     if json {
         return warn_json(&shown);
     }
-    let Value::Object(members) = shown else { return };
-    let name = members.get("notice").and_then(Value::as_str).unwrap_or("notice");
+    let Value::Object(members) = shown else {
+        return;
+    };
+    let name = members
+        .get("notice")
+        .and_then(Value::as_str)
+        .unwrap_or("notice");
     let mut line = format!("notice: {name}");
     for (key, value) in members.iter().filter(|(key, _)| *key != "notice") {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        line.push_str(&format!(" {key}={}", crate::output::cell(&text)));
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        line.extend([" ", key, "=", &crate::output::cell(&text)]);
     }
     warn(&line);
 }

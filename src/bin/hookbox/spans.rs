@@ -18,7 +18,10 @@ pub fn parse_span(text: &str) -> Result<Duration, String> {
     while !rest.is_empty() {
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (number, after) = rest.split_at(digits);
-        let letters = after.len() - after.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
+        let letters = after.len()
+            - after
+                .trim_start_matches(|c: char| c.is_ascii_alphabetic())
+                .len();
         let (unit, after) = after.split_at(letters);
         let of_unit: u64 = match unit {
             "ms" => 1,
@@ -30,7 +33,9 @@ pub fn parse_span(text: &str) -> Result<Duration, String> {
         };
         let number: u64 = number.parse().map_err(|_| wrong())?;
         let part = number.checked_mul(of_unit);
-        millis = part.and_then(|part| millis.checked_add(part)).ok_or_else(wrong)?;
+        millis = part
+            .and_then(|part| millis.checked_add(part))
+            .ok_or_else(wrong)?;
         rest = after;
     }
     Ok(Duration::from_millis(millis))
@@ -48,16 +53,25 @@ pub fn parse_time(text: &str) -> Result<Timestamp, String> {
 
 /// Spans between commas.
 pub fn parse_waits(text: &str) -> Result<Waits, String> {
-    text.split(',').map(parse_span).collect::<Result<_, _>>().map(Waits)
+    text.split(',')
+        .map(parse_span)
+        .collect::<Result<_, _>>()
+        .map(Waits)
 }
 
 /// One network, one address, or `all`.
 pub fn parse_networks(text: &str) -> Result<Networks, String> {
     if text == "all" {
         let all = ["0.0.0.0/0", "::/0"].map(str::parse);
-        return all.into_iter().collect::<Result<_, _>>().map(Networks).map_err(|_| text.into());
+        return all
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .map(Networks)
+            .map_err(|_| text.into());
     }
-    let network = text.parse().or_else(|_| text.parse::<std::net::IpAddr>().map(Into::into));
+    let network = text
+        .parse()
+        .or_else(|_| text.parse::<std::net::IpAddr>().map(Into::into));
     network
         .map(|network| Networks(vec![network]))
         .map_err(|_| format!("`{text}` is neither a network such as 10.0.0.0/8 nor `all`"))
@@ -73,7 +87,17 @@ mod tests {
             assert_eq!(parse_span(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         assert_eq!(parse_span("250ms"), Ok(Duration::from_millis(250)));
-        for text in ["", "5", "m", "-5m", "5 m", "1.5h", "5w", "99999999999999999999d", "5é"] {
+        for text in [
+            "",
+            "5",
+            "m",
+            "-5m",
+            "5 m",
+            "1.5h",
+            "5w",
+            "99999999999999999999d",
+            "5é",
+        ] {
             assert!(parse_span(text).is_err(), "{text}");
         }
     }

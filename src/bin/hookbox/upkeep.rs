@@ -21,14 +21,24 @@ struct Checked<'a> {
 
 pub fn check(global: &Global, out: Output) -> Outcome {
     let faults = boxes::read(global)?.check()?;
-    out.result(&Checked { ok: faults.is_empty(), faults: &faults }, || {
-        if faults.is_empty() {
-            return "The box is sound.".into();
-        }
-        let lines: Vec<_> = faults.iter().map(|fault| cell(fault)).collect();
-        lines.join("\n")
-    })?;
-    if faults.is_empty() { Ok(()) } else { Err(Failure::Damaged(faults.len())) }
+    out.result(
+        &Checked {
+            ok: faults.is_empty(),
+            faults: &faults,
+        },
+        || {
+            if faults.is_empty() {
+                return "The box is sound.".into();
+            }
+            let lines: Vec<_> = faults.iter().map(|fault| cell(fault)).collect();
+            lines.join("\n")
+        },
+    )?;
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Damaged(faults.len()))
+    }
 }
 
 #[derive(Serialize)]
@@ -39,9 +49,12 @@ struct Pruned {
 pub fn prune(global: &Global, out: Output, older_than: Duration) -> Outcome {
     let before = SystemClock.now().minus(older_than);
     boxes::change(global)?.prune(before)?;
-    out.result(&Pruned { before: before.to_string() }, || {
-        format!("What ended before {before} and is owed to nobody is deleted.")
-    })
+    out.result(
+        &Pruned {
+            before: before.to_string(),
+        },
+        || format!("What ended before {before} and is owed to nobody is deleted."),
+    )
 }
 
 pub fn stats(global: &Global, out: Output) -> Outcome {
@@ -68,10 +81,16 @@ pub fn backup(global: &Global, out: Output, to: &Path) -> Outcome {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(to).map_err(|error| Failure::file(to, &error))?;
+    options
+        .open(to)
+        .map_err(|error| Failure::file(to, &error))?;
     storage.backup(to)?;
     let bytes = std::fs::metadata(to).map_or(0, |file| file.len());
-    out.result(&BackedUp { file: to.display().to_string(), bytes }, || {
-        format!("Copied to {} ({bytes} bytes).", to.display())
-    })
+    out.result(
+        &BackedUp {
+            file: to.display().to_string(),
+            bytes,
+        },
+        || format!("Copied to {} ({bytes} bytes).", to.display()),
+    )
 }

@@ -33,7 +33,10 @@ struct Received<'a> {
 pub fn verify(out: Output, args: &VerifyArgs) -> Outcome {
     let headers = parse_headers(&read(&args.headers)?);
     let body = read(&args.body)?;
-    let request = Request::new(headers.iter().map(|(n, v)| (n.as_str(), v.as_slice())), &body);
+    let request = Request::new(
+        headers.iter().map(|(n, v)| (n.as_str(), v.as_slice())),
+        &body,
+    );
     let scheme = match args.scheme {
         SchemeName::Auto => guess(&headers)?,
         named => named,
@@ -79,12 +82,11 @@ fn check(
     let events = match scheme {
         SchemeName::Auto | SchemeName::Prelude => {
             let path = args.jwks.as_deref().ok_or_else(|| needs("--jwks FILE"))?;
-            let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+            let text =
+                std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
             verify::verify_prelude(request, &parse_jwks(&text)?, &options, now)
         }
-        SchemeName::Fingerprint => {
-            verify::verify_fingerprint(request, &secrets(args)?, &options)
-        }
+        SchemeName::Fingerprint => verify::verify_fingerprint(request, &secrets(args)?, &options),
         SchemeName::StandardWebhooks => {
             let secrets = secrets(args)?;
             let keys = secrets.iter().map(StandardVerifier::parse);
@@ -117,7 +119,11 @@ const fn name(scheme: SchemeName) -> &'static str {
 /// By the signature header that is there. Prelude and Fingerprint requests carry `webhook-id` as
 /// well, so only the signatures count.
 fn guess(headers: &[(String, Vec<u8>)]) -> Outcome<SchemeName> {
-    let has = |wanted: &str| headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
+    let has = |wanted: &str| {
+        headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case(wanted))
+    };
     if has("x-webhook-signature") {
         Ok(SchemeName::Prelude)
     } else if has("fpjs-event-signature") {
@@ -159,7 +165,10 @@ mod tests {
     #[test]
     fn a_request_line_and_a_trailing_body_are_no_headers() {
         let text = b"POST /hook?a=http://b HTTP/1.1\r\nA: 1\r\nb:2 : 3\r\n\r\nC: 4\r\n";
-        let expected = [("A".to_owned(), b"1".to_vec()), ("b".to_owned(), b"2 : 3".to_vec())];
+        let expected = [
+            ("A".to_owned(), b"1".to_vec()),
+            ("b".to_owned(), b"2 : 3".to_vec()),
+        ];
         assert_eq!(parse_headers(text), expected);
     }
 }

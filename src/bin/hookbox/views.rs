@@ -44,6 +44,10 @@ impl<'a> AppView<'a> {
 }
 
 /// The vendor's eight members first, then ours.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the members of a JSON object"
+)]
 #[derive(Serialize)]
 pub struct WebhookView<'a> {
     id: &'a str,
@@ -86,7 +90,10 @@ impl<'a> WebhookView<'a> {
             verified: webhook.verified,
             enabled: webhook.enabled,
             description: &webhook.description,
-            environment: webhook.environment.as_ref().map(hookbox::model::Environment::as_str),
+            environment: webhook
+                .environment
+                .as_ref()
+                .map(hookbox::model::Environment::as_str),
             overrides: &webhook.overrides,
             header_names: &webhook.header_names,
             has_basic_auth: webhook.has_basic_auth,
@@ -100,7 +107,10 @@ impl<'a> WebhookView<'a> {
 pub fn event_names(events: &Events) -> Vec<&str> {
     match events {
         Events::All => vec!["*"],
-        Events::Only(types) => types.iter().map(hookbox::model::EventType::as_str).collect(),
+        Events::Only(types) => types
+            .iter()
+            .map(hookbox::model::EventType::as_str)
+            .collect(),
     }
 }
 
@@ -128,7 +138,10 @@ impl<'a> EventView<'a> {
             app_id: event.app_id.as_str(),
             position: event.position,
             idempotency_key: event.idempotency_key.as_deref(),
-            environment: event.environment.as_ref().map(hookbox::model::Environment::as_str),
+            environment: event
+                .environment
+                .as_ref()
+                .map(hookbox::model::Environment::as_str),
             mode: event.mode,
             payload: serde_json::from_str(&event.payload).ok(),
         }

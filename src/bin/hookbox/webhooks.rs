@@ -23,7 +23,12 @@ struct Secrets<'a> {
 pub fn webhook(global: &Global, out: Output, command: WebhookCommand) -> Outcome {
     use WebhookCommand as Do;
     match command {
-        Do::Create { app, url, token, settings } => {
+        Do::Create {
+            app,
+            url,
+            token,
+            settings,
+        } => {
             let new = new_webhook(url, token, settings)?;
             show(out, &boxes::change(global)?.create_webhook(&app, new)?)
         }
@@ -32,23 +37,45 @@ pub fn webhook(global: &Global, out: Output, command: WebhookCommand) -> Outcome
         update @ Do::Update { .. } => change(global, out, update),
         Do::Delete { app, id } => {
             boxes::change(global)?.delete_webhook(&app, &id)?;
-            out.result(&Deleted { deleted: id.as_str() }, || format!("Webhook {id} is deleted."))
+            out.result(
+                &Deleted {
+                    deleted: id.as_str(),
+                },
+                || format!("Webhook {id} is deleted."),
+            )
         }
         Do::Activate { app, id } => show(out, &boxes::change(global)?.activate(&app, &id)?),
         Do::Verify { app, id } => show(out, &boxes::change(global)?.verify(&app, &id)?),
         Do::Deactivate { app, id } => show(out, &boxes::change(global)?.deactivate(&app, &id)?),
-        Do::AddEvent { app, id, event_type } => {
-            show(out, &boxes::change(global)?.add_event_type(&app, &id, &event_type)?)
-        }
-        Do::RemoveEvent { app, id, event_type } => {
-            show(out, &boxes::change(global)?.remove_event_type(&app, &id, &event_type)?)
-        }
+        Do::AddEvent {
+            app,
+            id,
+            event_type,
+        } => show(
+            out,
+            &boxes::change(global)?.add_event_type(&app, &id, &event_type)?,
+        ),
+        Do::RemoveEvent {
+            app,
+            id,
+            event_type,
+        } => show(
+            out,
+            &boxes::change(global)?.remove_event_type(&app, &id, &event_type)?,
+        ),
         Do::Secret { app, id } => {
             show_secrets(out, &boxes::read(global)?.signing_secrets(&app, &id)?)
         }
-        Do::RollSecret { app, id, keep_previous } => {
+        Do::RollSecret {
+            app,
+            id,
+            keep_previous,
+        } => {
             let hooks = boxes::change(global)?;
-            show_secrets(out, &[hooks.roll_signing_secret(&app, &id, None, keep_previous)?])
+            show_secrets(
+                out,
+                &[hooks.roll_signing_secret(&app, &id, None, keep_previous)?],
+            )
         }
     }
 }
@@ -56,9 +83,17 @@ pub fn webhook(global: &Global, out: Output, command: WebhookCommand) -> Outcome
 fn new_webhook(url: String, token: String, settings: WebhookSettings) -> Outcome<NewWebhook> {
     let mut new = NewWebhook::new(url).token(token);
     new.overrides = overrides(Overrides::default(), &settings);
-    new.headers = settings.header.iter().map(|text| header(text)).collect::<Result<_, _>>()?;
+    new.headers = settings
+        .header
+        .iter()
+        .map(|text| header(text))
+        .collect::<Result<_, _>>()?;
     new.basic_auth = settings.basic_auth.as_deref().map(basic_auth).transpose()?;
-    new.environment = settings.environment.as_deref().map(Environment::parse).transpose()?;
+    new.environment = settings
+        .environment
+        .as_deref()
+        .map(Environment::parse)
+        .transpose()?;
     new.events = events(settings.event, settings.all_events);
     new.description = settings.description.unwrap_or_default();
     Ok(new)
@@ -82,11 +117,22 @@ fn change(global: &Global, out: Output, command: WebhookCommand) -> Outcome {
     let hooks = boxes::change(global)?;
     // The library replaces the overrides as a whole; the shell changes those that were named.
     let before = hooks.webhook(&app, &id)?.overrides;
-    let base = if reset_overrides { Overrides::default() } else { before.clone() };
+    let base = if reset_overrides {
+        Overrides::default()
+    } else {
+        before.clone()
+    };
     let after = overrides(base, &settings);
-    let headers: Vec<Header> =
-        settings.header.iter().map(|text| header(text)).collect::<Result<_, _>>()?;
-    let environment = settings.environment.as_deref().map(Environment::parse).transpose()?;
+    let headers: Vec<Header> = settings
+        .header
+        .iter()
+        .map(|text| header(text))
+        .collect::<Result<_, _>>()?;
+    let environment = settings
+        .environment
+        .as_deref()
+        .map(Environment::parse)
+        .transpose()?;
     let credentials = settings.basic_auth.as_deref().map(basic_auth).transpose()?;
     let update = WebhookUpdate {
         url,
@@ -105,7 +151,10 @@ fn change(global: &Global, out: Output, command: WebhookCommand) -> Outcome {
 fn overrides(mut base: Overrides, settings: &WebhookSettings) -> Overrides {
     base.timeout = settings.timeout.or(base.timeout);
     base.concurrency = settings.concurrency.or(base.concurrency);
-    base.rate_limit = settings.rate.map(|per_second| RateLimit { per_second }).or(base.rate_limit);
+    base.rate_limit = settings
+        .rate
+        .map(|per_second| RateLimit { per_second })
+        .or(base.rate_limit);
     if let Some(waits) = &settings.retry {
         base.retry = Some(RetrySchedule::Waits(waits.0.clone()));
     }
@@ -118,7 +167,11 @@ fn overrides(mut base: Overrides, settings: &WebhookSettings) -> Overrides {
 }
 
 fn events(named: Option<Vec<hookbox::model::EventType>>, all: bool) -> Option<Events> {
-    if all { Some(Events::All) } else { named.map(Events::only) }
+    if all {
+        Some(Events::All)
+    } else {
+        named.map(Events::only)
+    }
 }
 
 /// The value is a secret: an error must not repeat it.
@@ -126,14 +179,20 @@ fn header(text: &str) -> Outcome<Header> {
     let (name, value) = text
         .split_once(':')
         .ok_or_else(|| Failure::Usage("--header takes 'Name: value'".into()))?;
-    Ok(Header { name: name.trim().to_owned(), value: Secret::new(value.trim()) })
+    Ok(Header {
+        name: name.trim().to_owned(),
+        value: Secret::new(value.trim()),
+    })
 }
 
 fn basic_auth(text: &str) -> Outcome<BasicAuth> {
     let (username, password) = text
         .split_once(':')
         .ok_or_else(|| Failure::Usage("--basic-auth takes USER:PASS".into()))?;
-    Ok(BasicAuth { username: username.to_owned(), password: Secret::new(password) })
+    Ok(BasicAuth {
+        username: username.to_owned(),
+        password: Secret::new(password),
+    })
 }
 
 fn list(hooks: &Hookbox, out: Output, app: &str, page: PageArgs) -> Outcome {
@@ -146,7 +205,9 @@ fn list(hooks: &Hookbox, out: Output, app: &str, page: PageArgs) -> Outcome {
             rows.add_row([
                 webhook.id.to_string(),
                 activity(webhook).to_owned(),
-                webhook.last_http_code.map_or_else(|| "-".into(), |(code, _)| code.to_string()),
+                webhook
+                    .last_http_code
+                    .map_or_else(|| "-".into(), |(code, _)| code.to_string()),
                 cell(&event_names(&webhook.events).join(" ")),
                 cell(webhook.url.as_str()),
             ]);
@@ -179,7 +240,10 @@ fn show(out: Output, webhook: &Webhook) -> Outcome {
             ("updated", webhook.updated_at.to_string()),
         ];
         if !webhook.description.is_empty() {
-            rows.push(("description", webhook.description.escape_default().to_string()));
+            rows.push((
+                "description",
+                webhook.description.escape_default().to_string(),
+            ));
         }
         if let Some(environment) = &webhook.environment {
             rows.push(("environment", environment.as_str().to_owned()));
@@ -194,14 +258,18 @@ fn show(out: Output, webhook: &Webhook) -> Outcome {
             let text = serde_json::to_string(&webhook.overrides).unwrap_or_default();
             rows.push(("overrides", text));
         }
-        let lines: Vec<_> =
-            rows.into_iter().map(|(name, value)| format!("{name:<12} {value}")).collect();
+        let lines: Vec<_> = rows
+            .into_iter()
+            .map(|(name, value)| format!("{name:<12} {value}"))
+            .collect();
         lines.join("\n")
     })
 }
 
 fn show_secrets(out: Output, secrets: &[Secret]) -> Outcome {
-    let shown = Secrets { secrets: secrets.iter().map(Secret::expose).collect() };
+    let shown = Secrets {
+        secrets: secrets.iter().map(Secret::expose).collect(),
+    };
     out.result(&shown, || {
         if shown.secrets.is_empty() {
             "(none: this app signs with its key, see `hookbox jwks`)".to_owned()
@@ -225,4 +293,3 @@ pub fn all_of(hooks: &Hookbox, app: &str) -> Outcome<Vec<Webhook>> {
         }
     }
 }
-
