@@ -2,6 +2,8 @@
 #![allow(missing_docs)]
 
 mod delivery;
+#[cfg(feature = "cli")]
+mod shell;
 mod support;
 #[cfg(feature = "http")]
 mod transport;

@@ -1,1 +1,71 @@
-fn main() {}
+//! The `hookbox` shell: the library's calls as commands (docs/shell.md).
+#![forbid(unsafe_code)]
+#![warn(clippy::pedantic)]
+
+mod apps;
+mod args;
+mod boxes;
+mod demo;
+mod demo_receiver;
+mod emit;
+mod failure;
+mod output;
+mod records;
+mod run;
+mod spans;
+mod upkeep;
+mod verify;
+mod views;
+mod webhooks;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use failure::Outcome;
+use output::Output;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let json = cli.global.json;
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print(json);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Outcome {
+    let global = &cli.global;
+    let out = Output { json: global.json };
+    match cli.command {
+        Command::Demo => demo::demo(out),
+        Command::App(command) => apps::app(global, out, command),
+        Command::Webhook(command) => webhooks::webhook(global, out, command),
+        Command::EventType(command) => apps::event_type(global, out, command),
+        Command::Key(command) => apps::key(global, out, command),
+        Command::Jwks { app } => apps::jwks(global, &app),
+        Command::Emit(args) => emit::emit(global, out, args),
+        Command::Run(args) => run::run(global, out, &args),
+        Command::Events(args) => records::events(global, out, args),
+        Command::Batches(args) => records::batches(global, out, args),
+        Command::Attempts(args) => records::attempts(global, out, args),
+        Command::Backlog { app } => records::backlog(global, out, &app),
+        Command::Explain { id } => records::explain(global, out, &id),
+        Command::Resend { app, batch } => records::resend(global, out, &app, &batch),
+        Command::Cancel { app, batch } => records::cancel(global, out, &app, &batch),
+        Command::Replay {
+            app,
+            webhook,
+            since,
+        } => records::replay(global, out, &app, &webhook, since),
+        Command::Verify(args) => verify::verify(out, &args),
+        Command::Check => upkeep::check(global, out),
+        Command::Prune { older_than } => upkeep::prune(global, out, older_than),
+        Command::Stats => upkeep::stats(global, out),
+        Command::Backup { file } => upkeep::backup(global, out, &file),
+    }
+}
