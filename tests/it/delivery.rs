@@ -24,16 +24,23 @@ fn over_real_sockets_a_batch_arrives_signed_and_is_recorded() {
     let hooks = local().open(folder.path().join("box.db")).unwrap();
     hooks.create_app(APP).unwrap();
     let events = Events::only([EventType::parse(TYPE).unwrap()]);
-    let new = NewWebhook::new(&receiver.url).token("secret token&x=1").events(events);
+    let new = NewWebhook::new(&receiver.url)
+        .token("secret token&x=1")
+        .events(events);
     let webhook = hooks.create_webhook(APP, new).unwrap();
     assert!(!webhook.is_active());
     assert!(hooks.activate(APP, &webhook.id).unwrap().is_active());
     hooks.start().unwrap();
-    let id = hooks.emit(APP, TYPE, "{ \"user_id\" : \"usr_1\" }").unwrap();
+    let id = hooks
+        .emit(APP, TYPE, "{ \"user_id\" : \"usr_1\" }")
+        .unwrap();
     let delivery = receiver.wait_for(1).remove(0);
     hooks.stop(Duration::from_secs(5)).unwrap();
 
-    let headers = delivery.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let headers = delivery
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
     let request = verify::Request::new(headers, &delivery.body);
     let jwks = hooks.jwks(APP).unwrap();
     let options = verify::Options::default();
@@ -41,15 +48,33 @@ fn over_real_sockets_a_batch_arrives_signed_and_is_recorded() {
     let events = verify::verify_prelude(&request, &jwks, &options, now).unwrap();
     assert_eq!(events[0].id.as_deref(), Some(id.to_string().as_str()));
     let text = String::from_utf8(delivery.body.clone()).unwrap();
-    assert!(text.contains("\"payload\":{ \"user_id\" : \"usr_1\" }"), "{text}");
+    assert!(
+        text.contains("\"payload\":{ \"user_id\" : \"usr_1\" }"),
+        "{text}"
+    );
     assert_eq!(delivery.header("webhook-attempt"), Some("1"));
 
-    let batches = hooks.batches(APP, BatchFilter::default(), PageRequest::default()).unwrap();
+    let batches = hooks
+        .batches(APP, BatchFilter::default(), PageRequest::default())
+        .unwrap();
     assert_eq!(batches.items[0].status, BatchStatus::Delivered);
-    assert_eq!(delivery.header("webhook-id"), Some(batches.items[0].id.to_string().as_str()));
-    let attempts = hooks.attempts(APP, AttemptFilter::default(), PageRequest::default()).unwrap();
+    assert_eq!(
+        delivery.header("webhook-id"),
+        Some(batches.items[0].id.to_string().as_str())
+    );
+    let attempts = hooks
+        .attempts(APP, AttemptFilter::default(), PageRequest::default())
+        .unwrap();
     assert_eq!(attempts.items.len(), 1);
-    assert_eq!(hooks.webhook(APP, &webhook.id).unwrap().last_http_code.unwrap().0, 200);
+    assert_eq!(
+        hooks
+            .webhook(APP, &webhook.id)
+            .unwrap()
+            .last_http_code
+            .unwrap()
+            .0,
+        200
+    );
     assert_eq!(hooks.check().unwrap(), Vec::<String>::new());
 }
 
@@ -69,8 +94,10 @@ fn a_dead_endpoint_gets_37_attempts_over_14_days_with_the_same_bytes() {
     assert_eq!(sent[0].body, sent[sent.len() - 1].body);
     // With jitter the waits are longer, so a few attempts fewer fit into the 14 days.
     assert!((33..=37).contains(&sent.len()), "{}", sent.len());
-    let batches =
-        bench.hooks.batches(APP, BatchFilter::default(), PageRequest::default()).unwrap();
+    let batches = bench
+        .hooks
+        .batches(APP, BatchFilter::default(), PageRequest::default())
+        .unwrap();
     assert_eq!(batches.items[0].status, BatchStatus::Exhausted);
     assert_eq!(batches.items[0].webhook_id, webhook);
 }

@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 mod delivery;
+mod signing;
 mod support;
 #[cfg(feature = "http")]
 mod transport;

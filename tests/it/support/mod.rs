@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use hookbox::clock::Clock;
-use hookbox::model::{Events, EventType, FailureKind, NewWebhook, Timestamp, WebhookId};
+use hookbox::model::{EventType, Events, FailureKind, NewWebhook, Timestamp, WebhookId};
 use hookbox::transport::{Method, Request, Response, Transport, TransportError};
 use hookbox::{Hookbox, Options};
 
@@ -93,7 +93,11 @@ impl FakeTransport {
     /// The deliveries (not the challenges) so far.
     pub fn deliveries(&self) -> Vec<Request> {
         let requests = self.requests.lock().unwrap();
-        requests.iter().filter(|request| request.method == Method::Post).cloned().collect()
+        requests
+            .iter()
+            .filter(|request| request.method == Method::Post)
+            .cloned()
+            .collect()
     }
 }
 
@@ -101,7 +105,12 @@ impl Transport for FakeTransport {
     fn send(&self, request: &Request) -> Result<Response, TransportError> {
         self.requests.lock().unwrap().push(request.clone());
         if request.method == Method::Get {
-            let challenge = &request.query.iter().find(|(name, _)| name == "challenge").unwrap().1;
+            let challenge = &request
+                .query
+                .iter()
+                .find(|(name, _)| name == "challenge")
+                .unwrap()
+                .1;
             return Ok(Response {
                 status: 200,
                 headers: Vec::new(),
@@ -120,7 +129,12 @@ pub fn events_in(request: &Request) -> Vec<(String, serde_json::Value)> {
         .as_array()
         .unwrap()
         .iter()
-        .map(|event| (event["id"].as_str().unwrap().to_owned(), event["payload"].clone()))
+        .map(|event| {
+            (
+                event["id"].as_str().unwrap().to_owned(),
+                event["payload"].clone(),
+            )
+        })
         .collect()
 }
 
@@ -143,7 +157,12 @@ impl Bench {
         let options = Options::new().clock(clock.clone()).transport(net.clone());
         let hooks = change(options).open(folder.path().join("box.db")).unwrap();
         hooks.create_app(APP).unwrap();
-        Self { hooks, clock, net, folder }
+        Self {
+            hooks,
+            clock,
+            net,
+            folder,
+        }
     }
 
     pub fn path(&self) -> PathBuf {
@@ -181,7 +200,10 @@ pub struct Received {
 
 impl Received {
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        let found = self
+            .headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 }
@@ -223,7 +245,11 @@ impl Receiver {
     /// The deliveries got so far.
     pub fn deliveries(&self) -> Vec<Received> {
         let received = self.shared.received.lock().unwrap();
-        received.iter().filter(|request| request.method == "POST").cloned().collect()
+        received
+            .iter()
+            .filter(|request| request.method == "POST")
+            .cloned()
+            .collect()
     }
 
     /// Waits until so many deliveries have come.
@@ -236,7 +262,11 @@ impl Receiver {
             .changed
             .wait_timeout_while(received, patience, |all| posts(all) < count)
             .unwrap();
-        assert!(!waited.timed_out(), "{} of {count} deliveries came", posts(&received));
+        assert!(
+            !waited.timed_out(),
+            "{} of {count} deliveries came",
+            posts(&received)
+        );
         drop(received);
         self.deliveries()
     }
@@ -247,15 +277,27 @@ fn serve(stream: TcpStream, shared: &Shared) {
     let mut stream = stream;
     while let Some(request) = read_request(&mut reader) {
         let (status, body) = if request.method == "GET" {
-            let number = request.target.split(['?', '&']).find_map(|pair| pair.strip_prefix("challenge="));
+            let number = request
+                .target
+                .split(['?', '&'])
+                .find_map(|pair| pair.strip_prefix("challenge="));
             (200, format!("{{\"challenge\":{}}}", number.unwrap_or("0")))
         } else {
-            (shared.statuses.lock().unwrap().pop_front().unwrap_or(200), String::new())
+            (
+                shared.statuses.lock().unwrap().pop_front().unwrap_or(200),
+                String::new(),
+            )
         };
         shared.received.lock().unwrap().push(request);
         shared.changed.notify_all();
-        let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n", body.len());
-        if stream.write_all(format!("{head}{body}").as_bytes()).is_err() {
+        let head = format!(
+            "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        if stream
+            .write_all(format!("{head}{body}").as_bytes())
+            .is_err()
+        {
             return;
         }
     }
@@ -270,10 +312,14 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Received> {
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
         headers.push((name.trim().to_owned(), value.trim().to_owned()));
     }
-    let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length = headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     let mut body = vec![0; length.map_or(0, |(_, value)| value.parse().unwrap())];
     reader.read_exact(&mut body).ok()?;
     Some(Received {
