@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 mod delivery;
+mod owed;
 mod signing;
 mod support;
 #[cfg(feature = "http")]
