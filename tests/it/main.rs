@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 mod delivery;
+mod emit;
 mod owed;
 mod signing;
 mod support;
