@@ -2,8 +2,11 @@
 #![allow(missing_docs)]
 
 mod delivery;
+mod emit;
+mod owed;
 #[cfg(feature = "cli")]
 mod shell;
+mod signing;
 mod support;
 #[cfg(feature = "http")]
 mod transport;

@@ -106,7 +106,9 @@ BEGIN
     SELECT RAISE(ABORT, 'hookbox: invalid_request: environment must have 1 to 64 characters of A-Z a-z 0-9 . _ -')
     WHERE length(NEW.environment) NOT BETWEEN 1 AND 64 OR NEW.environment GLOB '*[^A-Za-z0-9._-]*';
     SELECT RAISE(ABORT, 'hookbox: invalid_request: leave position to hookbox')
-    WHERE NEW.position < (SELECT max(position) FROM hookbox_event);
+    WHERE NEW.position < (SELECT max(position) FROM hookbox_event)
+        -- As it was before this statement: the log may have been pruned empty since.
+        OR NEW.position <= coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'hookbox_event'), 0);
     SELECT RAISE(ABORT, 'hookbox: invalid_request: leave created_at to hookbox, or give Unix milliseconds')
     WHERE NEW.created_at NOT BETWEEN 0 AND 281474976710655;
     UPDATE hookbox_event SET

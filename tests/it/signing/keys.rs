@@ -7,10 +7,10 @@ use hookbox::signing::{
 };
 use proptest::prelude::*;
 
-use crate::{KEY, kid};
+use super::{KEY, kid};
 
-const PKCS8: &str = include_str!("../vectors/rsa2048_pkcs8_test_only.pem");
-const PKCS1: &str = include_str!("../vectors/rsa2048_pkcs1_test_only.pem");
+const PKCS8: &str = include_str!("../../vectors/rsa2048_pkcs8_test_only.pem");
+const PKCS1: &str = include_str!("../../vectors/rsa2048_pkcs1_test_only.pem");
 
 #[test]
 fn both_signers_verify_and_differ_each_time() {
@@ -81,28 +81,28 @@ fn pem_of_both_kinds_is_the_same_key() {
 fn refused_pem_says_why() {
     for (pem, why) in [
         (
-            include_str!("../vectors/rsa2048_pkcs8_encrypted_test_only.pem"),
+            include_str!("../../vectors/rsa2048_pkcs8_encrypted_test_only.pem"),
             "encrypted",
         ),
         (
-            include_str!("../vectors/rsa2048_pkcs1_encrypted_test_only.pem"),
+            include_str!("../../vectors/rsa2048_pkcs1_encrypted_test_only.pem"),
             "encrypted",
         ),
         (
-            include_str!("../vectors/rsa2048_public_test_only.pem"),
+            include_str!("../../vectors/rsa2048_public_test_only.pem"),
             "public key",
         ),
         (
-            include_str!("../vectors/rsa1024_pkcs8_test_only.pem"),
+            include_str!("../../vectors/rsa1024_pkcs8_test_only.pem"),
             "1024 bits",
         ),
         (
-            include_str!("../vectors/rsa2048_exponent3_test_only.pem"),
+            include_str!("../../vectors/rsa2048_exponent3_test_only.pem"),
             "exponent",
         ),
-        (include_str!("../vectors/ec_test_only.pem"), "no RSA key"),
+        (include_str!("../../vectors/ec_test_only.pem"), "no RSA key"),
         (
-            include_str!("../vectors/ec_pkcs8_test_only.pem"),
+            include_str!("../../vectors/ec_pkcs8_test_only.pem"),
             "well-formed RSA",
         ),
         ("", "no PEM"),

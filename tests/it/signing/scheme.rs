@@ -7,7 +7,7 @@ use hookbox::signing::{
 };
 use proptest::prelude::*;
 
-use crate::Counted;
+use super::Counted;
 
 pub const WHSEC: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 pub const WHSK: &str =

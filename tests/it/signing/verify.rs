@@ -13,10 +13,10 @@ use hookbox::verify::{
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::scheme::{BODY, ED25519, HMAC, ID, SENT, WHSEC, WHSK, secret};
-use crate::{KEY, kid};
+use super::scheme::{BODY, ED25519, HMAC, ID, SENT, WHSEC, WHSK, secret};
+use super::{KEY, kid};
 
-const BATCH: &[u8] = include_bytes!("../vectors/body.json");
+const BATCH: &[u8] = include_bytes!("../../vectors/body.json");
 const NOW: Timestamp = Timestamp::from_millis(SENT * 1000);
 
 fn keys() -> JwkSet {
@@ -191,7 +191,7 @@ fn several_keys_of_one_kid_and_rotated_keys() {
 }
 
 fn imported() -> RsaPrivateKey {
-    RsaPrivateKey::from_pem(include_str!("../vectors/rsa2048_pkcs8_test_only.pem")).unwrap()
+    RsaPrivateKey::from_pem(include_str!("../../vectors/rsa2048_pkcs8_test_only.pem")).unwrap()
 }
 
 #[test]
@@ -213,8 +213,8 @@ fn signatures_by_openssl_verify() {
         };
         verify_prelude(&Request::new(headers, BATCH), &set, &options, NOW).map(|_| ())
     };
-    let salt32 = include_bytes!("../vectors/openssl_salt32.sig");
-    let longest = include_bytes!("../vectors/openssl_saltmax.sig");
+    let salt32 = include_bytes!("../../vectors/openssl_salt32.sig");
+    let longest = include_bytes!("../../vectors/openssl_saltmax.sig");
     assert_eq!(judge(salt32, PssSalt::Exactly32), Ok(()));
     assert_eq!(judge(salt32, PssSalt::Auto), Ok(()));
     assert_eq!(judge(longest, PssSalt::Auto), Ok(()));

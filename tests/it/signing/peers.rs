@@ -18,7 +18,7 @@ use hookbox::verify::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{KEY, kid};
+use super::{KEY, kid};
 
 /// One request, in the form `tests/peers/README.md` describes.
 #[derive(Serialize, Deserialize)]
@@ -132,7 +132,7 @@ fn write_requests_for_peers() {
     let hmac = StandardSecret::generate(&SystemRandom).unwrap();
     let ed25519 = StandardSecret::generate_ed25519(&SystemRandom).unwrap();
     let bodies: [&[u8]; 2] = [
-        include_bytes!("../vectors/body.json"),
+        include_bytes!("../../vectors/body.json"),
         "{\"app_id\":\"ü\",\"events\":[],\"n\":1.50 }\n".as_bytes(),
     ];
     let mut sent = Vec::new();

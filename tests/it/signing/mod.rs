@@ -1,6 +1,5 @@
 //! Signing and verification through the public API: keys, schemes, sealing, the key ring, and what
 //! receivers check. `tests/peers/run` does the same against other people's libraries.
-#![allow(missing_docs, reason = "tests")]
 
 mod keyring;
 mod keys;

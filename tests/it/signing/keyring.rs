@@ -7,7 +7,7 @@ use hookbox::model::{AppId, KeyId, KeyPhase, SigningKey, Timestamp};
 use hookbox::signing::keyring::{published, retire, rotate, signing_key};
 use proptest::prelude::*;
 
-use crate::KEY;
+use super::KEY;
 
 fn key(number: usize) -> SigningKey {
     let kid = KeyId::parse(&format!("k{number}")).unwrap();
