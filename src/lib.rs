@@ -15,5 +15,6 @@ pub mod storage;
 pub mod transport;
 pub mod verify;
 
+pub use delivery::Idle;
 pub use error::{Error, Result, StorageFault};
 pub use hookbox::{BatchStory, Delivery, EventStory, Hookbox, NewApp, NewKey, Options, Polled};

@@ -11,6 +11,7 @@ use crate::storage::{ClaimRequest, Exchanged, Settlement};
 use super::EngineParts;
 use super::courier::Courier;
 use super::engine::Outbox;
+use super::inbox::Idle;
 
 /// Other processes' writes are noticed by looking, this often: the box's only work while idle.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -39,6 +40,7 @@ pub(super) struct Dispatcher {
     unstored: Vec<Settlement>,
     in_flight: usize,
     failing_in_flight: usize,
+    attempts: u64,
     /// Whether something may be due now, and when something will be.
     may_claim: bool,
     next_due: Option<Timestamp>,
@@ -58,6 +60,7 @@ impl Dispatcher {
             unstored: Vec::new(),
             in_flight: 0,
             failing_in_flight: 0,
+            attempts: 0,
             may_claim: true,
             next_due: None,
             foreign_writes: None,
@@ -70,11 +73,13 @@ impl Dispatcher {
 
     pub(super) fn run(mut self) {
         loop {
-            let mail = self.parts.inbox.take(self.patience(), self.stopping);
+            let patience = self.patience();
+            let mail = self.parts.inbox.take(patience, self.stopping, self.idle());
             self.may_claim |= mail.woken;
             for (settlement, failing) in mail.results {
                 self.in_flight -= 1;
                 self.failing_in_flight -= usize::from(failing);
+                self.attempts += u64::from(settlement.attempt.is_some());
                 self.unstored.push(settlement);
             }
             if mail.stopping && !self.stopping {
@@ -90,6 +95,19 @@ impl Dispatcher {
                 self.look_around();
             }
         }
+    }
+
+    /// What to say while there is nothing to do; `None` while there is.
+    fn idle(&self) -> Option<Idle> {
+        let busy = self.in_flight > 0
+            || self.may_claim
+            || self.stopping
+            || self.stall.is_some()
+            || !self.unstored.is_empty();
+        (!busy).then_some(Idle {
+            attempts: self.attempts,
+            next_due: self.next_due,
+        })
     }
 
     /// How long to wait for mail: until something is due, or it is time to look around.

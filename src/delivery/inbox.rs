@@ -3,6 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::model::Timestamp;
 use crate::storage::Settlement;
 
 /// The dispatcher's inbox. Level-triggered: what is put in while nobody waits is found later.
@@ -10,6 +11,16 @@ use crate::storage::Settlement;
 pub(crate) struct Inbox {
     mail: Mutex<Mail>,
     changed: Condvar,
+    idle: Condvar,
+}
+
+/// What the engine has to say when it has nothing to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Idle {
+    /// Requests made since the start.
+    pub attempts: u64,
+    /// When something is due next; `None` when nothing waits for a time.
+    pub next_due: Option<Timestamp>,
 }
 
 /// What has come in since the dispatcher last looked.
@@ -21,6 +32,8 @@ pub(crate) struct Mail {
     pub(crate) results: Vec<(Settlement, bool)>,
     /// Claim nothing more, and end when all is stored.
     pub(crate) stopping: bool,
+    /// Set while the dispatcher waits with nothing in flight and nothing due.
+    idle: Option<Idle>,
 }
 
 impl Inbox {
@@ -45,9 +58,29 @@ impl Inbox {
         *self.lock() = Mail::default();
     }
 
-    /// Takes what has come in; waits for it for at most `patience`.
-    pub(crate) fn take(&self, patience: Duration, already_stopping: bool) -> Mail {
+    /// Waits for at most `patience` until the engine has nothing to do.
+    pub(crate) fn wait_idle(&self, patience: Duration) -> Option<Idle> {
+        let busy = |mail: &mut Mail| mail.idle.is_none() || mail.woken || !mail.results.is_empty();
+        let (mut mail, _) = self
+            .idle
+            .wait_timeout_while(self.lock(), patience, busy)
+            .unwrap_or_else(PoisonError::into_inner);
+        if busy(&mut mail) { None } else { mail.idle }
+    }
+
+    /// Takes what has come in; waits for it for at most `patience`, and says meanwhile whether the
+    /// engine is idle.
+    pub(crate) fn take(
+        &self,
+        patience: Duration,
+        already_stopping: bool,
+        idle: Option<Idle>,
+    ) -> Mail {
         let mut mail = self.lock();
+        mail.idle = idle;
+        if idle.is_some() {
+            self.idle.notify_all();
+        }
         let is_empty = |mail: &mut Mail| {
             !mail.woken && mail.results.is_empty() && (already_stopping || !mail.stopping)
         };
@@ -59,8 +92,11 @@ impl Inbox {
                 .0;
         }
         let stopping = mail.stopping;
+        // Still idle, if nothing came: a waiter need not catch the moment.
+        let still_idle = mail.idle.filter(|_| is_empty(&mut mail));
         let taken = std::mem::take(&mut *mail);
         mail.stopping = stopping;
+        mail.idle = still_idle;
         taken
     }
 

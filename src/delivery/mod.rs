@@ -8,6 +8,7 @@ mod inbox;
 
 pub(crate) use courier::Courier;
 pub(crate) use engine::Engine;
+pub use inbox::Idle;
 pub(crate) use inbox::Inbox;
 
 use std::sync::Arc;

@@ -118,6 +118,16 @@ impl Hookbox {
         self.storage.check()
     }
 
+    /// Writes a compact copy of the box to a new file (mode 0600), as of one moment, while it is in
+    /// use.
+    ///
+    /// # Errors
+    /// [`crate::Error::InvalidRequest`] when the file exists; [`crate::Error::Unsupported`] for
+    /// storages that cannot; storage errors.
+    pub fn backup(&self, to: impl AsRef<std::path::Path>) -> Result<()> {
+        self.storage.backup(to.as_ref())
+    }
+
     /// The box's sizes.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::delivery::{Courier, Engine};
+use crate::delivery::{Courier, Engine, Idle};
 use crate::error::{Error, Result};
 use crate::model::{BatchId, Timestamp};
 use crate::storage::{ClaimRequest, Claimed, Exchanged, Settlement};
@@ -118,22 +118,12 @@ impl Hookbox {
         }
     }
 
-    /// Polls until nothing is due any more and nothing will be by itself, or until `deadline`.
-    /// Waiting for retries, it sleeps. For scripts and tests.
-    ///
-    /// # Errors
-    /// As [`Hookbox::poll`].
-    pub fn run_until_idle(&self, deadline: Timestamp) -> Result<usize> {
-        let mut attempts = 0;
-        loop {
-            let now = self.now();
-            let polled = self.poll(now)?;
-            attempts += polled.attempts;
-            match polled.next_due {
-                Some(due) if due <= deadline => std::thread::park_timeout(due.since(self.now())),
-                _ => return Ok(attempts),
-            }
-        }
+    /// Waits for at most `patience` until the threads have nothing to do: nothing in flight, nothing
+    /// due. `None` when they still have, or are not running. For scripts and tests: what another
+    /// process emits in the last half second may not have been seen.
+    #[must_use]
+    pub fn wait_idle(&self, patience: Duration) -> Option<Idle> {
+        self.inbox.wait_idle(patience)
     }
 
     /// Claims up to `max` batches for the host to send with its own HTTP client: 1 to 1000. Settle

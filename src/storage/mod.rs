@@ -15,6 +15,7 @@ mod rows;
 pub mod sqlite;
 
 use std::fmt::Debug;
+use std::path::Path;
 use std::sync::Arc;
 
 pub use rows::{
@@ -354,6 +355,17 @@ pub trait Storage: Debug + Send + Sync {
     /// # Errors
     /// Storage errors only.
     fn stats(&self) -> Result<StorageStats>;
+
+    /// Writes a compact copy of the whole storage to a new file, as of one moment, while it is in
+    /// use.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unsupported`] for storages that cannot; [`crate::Error::InvalidRequest`] when
+    /// the file exists.
+    fn backup(&self, to: &Path) -> Result<()> {
+        let message = format!("this storage has no copy to give to {}", to.display());
+        Err(crate::Error::Unsupported(message))
+    }
 
     /// Which of an app's batches hold an event.
     ///

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hookbox::Hookbox;
 use hookbox::clock::{Clock, SystemClock};
 use hookbox::model::{Notice, Timestamp};
+use hookbox::{Hookbox, Idle};
 use serde::Serialize;
 use serde_json::Value;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -22,9 +22,9 @@ const TICK: Duration = Duration::from_millis(50);
 
 #[derive(Serialize)]
 struct Ran {
-    /// Requests made; not counted where the library's threads make them.
+    /// Requests made; not said when a signal ended the run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    attempts: Option<usize>,
+    attempts: Option<u64>,
     next_due: Option<Rfc3339>,
     stopped_by_signal: bool,
 }
@@ -36,21 +36,30 @@ pub fn run(global: &Global, out: Output, args: &RunArgs) -> Outcome {
         .on_notice(move |notice| print_notice(notice, json));
     let stop = stop_flag()?;
     let hooks = boxes::change_with(global, options)?;
-    if args.until_idle {
-        return until_idle(&hooks, out, args, &stop);
-    }
     hooks.start()?;
-    out.say("Delivering; stop with Ctrl-C.")?;
-    while !stop.load(Ordering::Relaxed) {
-        std::thread::sleep(TICK);
-    }
+    let idle = if args.until_idle {
+        until_idle(&hooks, args.wait, &stop)
+    } else {
+        out.say("Delivering; stop with Ctrl-C.")?;
+        while !stop.load(Ordering::Relaxed) {
+            std::thread::sleep(TICK);
+        }
+        None
+    };
     hooks.stop(args.drain)?;
     let ran = Ran {
-        attempts: None,
-        next_due: None,
-        stopped_by_signal: true,
+        attempts: idle.map(|idle| idle.attempts),
+        next_due: idle.and_then(|idle| idle.next_due).map(Rfc3339),
+        stopped_by_signal: idle.is_none(),
     };
-    out.result(&ran, || "Stopped.".into())
+    out.result(&ran, || match idle {
+        None => "Stopped.".into(),
+        Some(Idle { attempts, next_due }) => {
+            let next =
+                next_due.map_or_else(|| "nothing is due".into(), |at| format!("next due {at}"));
+            format!("{attempts} attempts; {next}.")
+        }
+    })
 }
 
 /// The first signal asks for a drain, the second one ends the process at once: what was in flight
@@ -66,55 +75,19 @@ fn stop_flag() -> Outcome<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// Polls on several threads at once; leases keep them apart.
-fn until_idle(hooks: &Hookbox, out: Output, args: &RunArgs, stop: &AtomicBool) -> Outcome {
-    let deadline = SystemClock.now().plus(args.wait);
-    let results: Vec<hookbox::Result<(usize, Option<Timestamp>)>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..args.workers)
-            .map(|_| scope.spawn(|| poll_until_idle(hooks, deadline, stop)))
-            .collect();
-        threads
-            .into_iter()
-            .filter_map(|thread| thread.join().ok())
-            .collect()
-    });
-    let mut ran = Ran {
-        attempts: Some(0),
-        next_due: None,
-        stopped_by_signal: stop.load(Ordering::Relaxed),
-    };
-    let mut attempts = 0;
-    let mut next: Option<Timestamp> = None;
-    for result in results {
-        let (made, due) = result?;
-        attempts += made;
-        next = [next, due].into_iter().flatten().min();
-    }
-    ran.attempts = Some(attempts);
-    ran.next_due = next.map(Rfc3339);
-    out.result(&ran, || {
-        let next = next.map_or_else(|| "nothing is due".into(), |at| format!("next due {at}"));
-        format!("{attempts} attempts; {next}.")
-    })
-}
-
-fn poll_until_idle(
-    hooks: &Hookbox,
-    deadline: Timestamp,
-    stop: &AtomicBool,
-) -> hookbox::Result<(usize, Option<Timestamp>)> {
-    let mut attempts = 0;
-    loop {
-        let polled = hooks.poll(SystemClock.now())?;
-        attempts += polled.attempts;
-        let due = match polled.next_due {
-            Some(due) if due <= deadline && !stop.load(Ordering::Relaxed) => due,
-            other => return Ok((attempts, other)),
+/// Waits until nothing is due, nor will be within `wait`; `None` when a signal came first.
+fn until_idle(hooks: &Hookbox, wait: Duration, stop: &AtomicBool) -> Option<Idle> {
+    let deadline = SystemClock.now().plus(wait);
+    while !stop.load(Ordering::Relaxed) {
+        let Some(idle) = hooks.wait_idle(TICK) else {
+            continue;
         };
-        while due > SystemClock.now() && !stop.load(Ordering::Relaxed) {
-            std::thread::sleep(due.since(SystemClock.now()).min(TICK));
+        if idle.next_due.is_none_or(|due| due > deadline) {
+            return Some(idle);
         }
+        std::thread::sleep(TICK);
     }
+    None
 }
 
 fn print_notice(notice: &Notice, json: bool) {

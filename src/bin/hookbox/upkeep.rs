@@ -1,11 +1,9 @@
 //! The file itself: `check`, `prune`, `stats`, `backup`.
 
-use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::Duration;
 
 use hookbox::clock::{Clock, SystemClock};
-use hookbox::storage::sqlite::SqliteStorage;
 use serde::Serialize;
 
 use crate::args::Global;
@@ -73,18 +71,8 @@ struct BackedUp {
     bytes: u64,
 }
 
-/// The copy holds every secret of the box, so its file is made private before it is filled.
 pub fn backup(global: &Global, out: Output, to: &Path) -> Outcome {
-    boxes::exists(&global.db)?;
-    let storage = SqliteStorage::open_read_only(&global.db)?;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-        .open(to)
-        .map_err(|error| Failure::file(to, &error))?;
-    storage.backup(to)?;
+    boxes::read(global)?.backup(to)?;
     let bytes = std::fs::metadata(to).map_or(0, |file| file.len());
     out.result(
         &BackedUp {

@@ -124,21 +124,6 @@ impl SqliteStorage {
         log::emit(transaction, app, events)
     }
 
-    /// Writes a compact copy of the whole file to a new file, as of one moment, while the box is
-    /// in use.
-    ///
-    /// # Errors
-    /// Storage errors; also when the new file exists.
-    pub fn backup(&self, to: &Path) -> Result<()> {
-        // Made here, so that it is as private as the box from its first byte on.
-        if !Location::new(to)?.create()? {
-            return Err(Error::invalid("to", "must not exist yet"));
-        }
-        let reader = self.location.reader()?;
-        reader.execute_batch("PRAGMA query_only = OFF;")?;
-        upkeep::backup(&reader, to)
-    }
-
     fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -351,6 +336,16 @@ impl Storage for SqliteStorage {
 
     fn stats(&self) -> Result<StorageStats> {
         self.read(|db| upkeep::stats(db, self.location.path()))
+    }
+
+    fn backup(&self, to: &Path) -> Result<()> {
+        // Made here, so that it is as private as the box from its first byte on.
+        if !Location::new(to)?.create()? {
+            return Err(Error::invalid("to", "must not exist yet"));
+        }
+        let reader = self.location.reader()?;
+        reader.execute_batch("PRAGMA query_only = OFF;")?;
+        upkeep::backup(&reader, to)
     }
 
     fn batches_of(&self, event: &Event) -> Result<Vec<Batch>> {
