@@ -38,6 +38,10 @@ fn each_error_has_its_exit_code() {
     ] {
         assert_eq!(ask(args).code, 2, "{args:?}");
     }
+    ask(&["nonsense"]).refused(2, "usage");
+    ask(&["webhook", "get", APP, "no id"]).refused(1, "invalid_request");
+    ask(&["resend", APP, "no id"]).refused(1, "invalid_request");
+    ask(&["emit", APP, "no type", "{}"]).refused(1, "invalid_webhook_event");
     ask(&["events", "nobody"]).refused(3, "app_not_found");
     let other = "web_01h455vb4pex5vsknk084sn02q";
     ask(&["webhook", "get", APP, other]).refused(3, "webhook_not_found");
