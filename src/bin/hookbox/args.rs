@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use crate::spans::{parse_networks, parse_span, parse_time, parse_waits};
 
 /// An embedded webhook outbox: registry, challenge, signed batches, retries and the record of
-/// every attempt, in one `SQLite` file.
+/// every attempt, in one SQLite file.
 #[derive(Debug, Parser)]
 #[command(
     name = "hookbox",
@@ -357,7 +357,7 @@ pub struct RunArgs {
     /// With --until-idle: also wait for retries that come due within this span
     #[arg(long, requires = "until_idle", default_value = "0s", value_parser = parse_span)]
     pub wait: Duration,
-    /// Sender threads: 1 to 1024
+    /// Sender threads: 1 to 1024 (with --until-idle, too)
     #[arg(long, default_value_t = 16)]
     pub workers: usize,
     /// How long to wait for requests in flight after a signal

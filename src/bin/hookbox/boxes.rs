@@ -55,15 +55,15 @@ pub fn options(global: &Global) -> Outcome<Options> {
 }
 
 pub fn exists(path: &Path) -> Outcome {
-    if path.exists() {
-        return Ok(());
-    }
-    let fault = StorageFault::Io;
-    let message = format!(
-        "no box at {} (`hookbox app create` makes one)",
-        path.display()
-    );
-    Err(Failure::Refused(Error::Storage { fault, message }))
+    let message = match path.try_exists() {
+        Ok(true) => return Ok(()),
+        Ok(false) => "no box is there (`hookbox app create` makes one)".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(Failure::Refused(Error::Storage {
+        fault: StorageFault::Io,
+        message: format!("{}: {message}", path.display()),
+    }))
 }
 
 /// The file wins over the environment: it was asked for in so many words.

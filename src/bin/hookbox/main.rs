@@ -23,19 +23,39 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
-use failure::Outcome;
+use failure::{Failure, Outcome};
 use output::Output;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let json = cli.global.json;
-    match dispatch(cli) {
+    let (json, done) = match Cli::try_parse() {
+        Ok(cli) => (cli.global.json, dispatch(cli)),
+        Err(error) => {
+            // Nothing is parsed, but a program that asked for JSON is to get it.
+            let json = std::env::args_os().any(|arg| arg == "--json");
+            (json, refused_by_parser(&error, json))
+        }
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.print(json);
             ExitCode::from(failure.exit_code())
         }
     }
+}
+
+/// A value that the library refused while it was parsed (a malformed id, say) keeps the library's
+/// code; for the rest the parser prints help, version or usage itself, unless JSON was asked for.
+fn refused_by_parser(error: &clap::Error, json: bool) -> Outcome {
+    use std::error::Error as _;
+    if let Some(refused) = error.source().and_then(|source| source.downcast_ref()) {
+        let refused: &hookbox::Error = refused;
+        return Err(Failure::Refused(refused.clone()));
+    }
+    if json && error.use_stderr() {
+        return Err(Failure::Usage(error.to_string().trim().to_owned()));
+    }
+    error.exit()
 }
 
 fn dispatch(cli: Cli) -> Outcome {
