@@ -5,6 +5,7 @@ use crate::model::{EventId, EventType, NewEvent};
 use crate::registry::check_event;
 use crate::storage::PreparedEvent;
 
+use super::options::PAYLOAD_BYTES_MAX;
 use super::{Hookbox, app_id};
 
 /// Events in one call.
@@ -72,10 +73,11 @@ impl Hookbox {
             ));
         }
         let created_at = self.now();
+        let limit = self.options.payload_bytes_max.unwrap_or(PAYLOAD_BYTES_MAX);
         events
             .into_iter()
             .map(|event| {
-                check_event(&event, self.options.payload_bytes_max)?;
+                check_event(&event, limit)?;
                 Ok(PreparedEvent {
                     id: EventId::new(created_at, self.options.random.bits()?),
                     created_at,

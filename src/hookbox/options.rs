@@ -16,7 +16,10 @@ use crate::transport::{AddressPolicy, Transport};
 
 use super::Hookbox;
 
-/// Settings of a box, each with a sound default. None is stored in the file.
+/// Bytes of a payload at most, unless it was set otherwise.
+pub(super) const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
+
+/// Settings of a box, each with a sound default.
 ///
 /// ```no_run
 /// # fn main() -> hookbox::Result<()> {
@@ -26,7 +29,7 @@ use super::Hookbox;
 #[derive(Clone)]
 #[must_use = "options do nothing until a box is opened with them"]
 pub struct Options {
-    pub(super) payload_bytes_max: usize,
+    pub(super) payload_bytes_max: Option<usize>,
     pub(super) workers: usize,
     pub(super) retention: Option<Duration>,
     pub(super) key_lead: Duration,
@@ -44,7 +47,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            payload_bytes_max: 256 * 1024,
+            payload_bytes_max: None,
             workers: 16,
             retention: Some(Duration::from_secs(30 * 86_400)),
             key_lead: Duration::from_secs(3600),
@@ -78,9 +81,10 @@ impl Options {
         Self::default()
     }
 
-    /// Bytes of a payload at most: 1 byte to 64 MiB; 256 KiB by default.
+    /// Bytes of a payload at most: 1 byte to 64 MiB. The file keeps what was set last, for plain SQL
+    /// and for programs that do not set it; 256 KiB at first.
     pub const fn payload_bytes_max(mut self, bytes: usize) -> Self {
-        self.payload_bytes_max = bytes;
+        self.payload_bytes_max = Some(bytes);
         self
     }
 
@@ -172,10 +176,11 @@ impl Options {
     /// # Errors
     /// [`Error::InvalidRequest`] for an option out of range; storage errors.
     #[cfg(feature = "sqlite")]
-    pub fn open(self, path: impl AsRef<Path>) -> Result<Hookbox> {
+    pub fn open(mut self, path: impl AsRef<Path>) -> Result<Hookbox> {
         self.check()?;
         let limit = self.payload_bytes_max;
         let storage = crate::storage::sqlite::SqliteStorage::open(path.as_ref(), limit)?;
+        self.payload_bytes_max = Some(storage.payload_bytes_max()?);
         self.open_storage(Arc::new(storage))
     }
 
@@ -201,7 +206,8 @@ impl Options {
     }
 
     fn check(&self) -> Result<()> {
-        if !(1..=64 * 1024 * 1024).contains(&self.payload_bytes_max) {
+        let limit = self.payload_bytes_max.unwrap_or(PAYLOAD_BYTES_MAX);
+        if !(1..=64 * 1024 * 1024).contains(&limit) {
             return Err(Error::invalid(
                 "payload_bytes_max",
                 "must be 1 byte to 64 MiB",

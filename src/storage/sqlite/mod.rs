@@ -66,27 +66,30 @@ impl std::fmt::Debug for SqliteStorage {
 
 impl SqliteStorage {
     /// Opens a file for reading and writing; creates it (mode 0600) and its schema where they are
-    /// missing, and migrates an older schema. `payload_bytes_max` is what plain SQL may emit.
+    /// missing, and migrates an older schema. `payload_bytes_max` is kept in the file, for plain
+    /// SQL too; `None` leaves it as it is.
     ///
     /// # Errors
     /// [`crate::StorageFault::NewerSchema`] for a file of a later hookbox,
     /// [`crate::StorageFault::UnsupportedEngine`] when SQLite is older than 3.51.3 or WAL cannot be
     /// had, and other storage errors.
-    pub fn open(path: &Path, payload_bytes_max: usize) -> Result<Self> {
+    pub fn open(path: &Path, payload_bytes_max: Option<usize>) -> Result<Self> {
         let location = Location::new(path)?;
         location.create()?;
         let connect_to = location.clone();
         let queue = CommitQueue::new(Box::new(move || connect_to.writer()))?;
         queue.with_writer(migrate::migrate)?;
-        let limit = i64::try_from(payload_bytes_max).unwrap_or(i64::MAX);
-        queue.write(move |db| {
-            db.execute(
-                "UPDATE hookbox_setting SET value = ?1
-                 WHERE name = 'payload_bytes_max' AND value <> ?1",
-                (limit,),
-            )?;
-            Ok(())
-        })?;
+        if let Some(bytes) = payload_bytes_max {
+            let limit = i64::try_from(bytes).unwrap_or(i64::MAX);
+            queue.write(move |db| {
+                db.execute(
+                    "UPDATE hookbox_setting SET value = ?1
+                     WHERE name = 'payload_bytes_max' AND value <> ?1",
+                    (limit,),
+                )?;
+                Ok(())
+            })?;
+        }
         Ok(Self::new(location, Some(queue)))
     }
 
@@ -98,6 +101,17 @@ impl SqliteStorage {
         let location = Location::new(path)?;
         migrate::check(&location.reader()?)?;
         Ok(Self::new(location, None))
+    }
+
+    /// Bytes of a payload at most, as the file says.
+    ///
+    /// # Errors
+    /// Storage errors only.
+    pub fn payload_bytes_max(&self) -> Result<usize> {
+        self.read(|db| {
+            let sql = "SELECT value FROM hookbox_setting WHERE name = 'payload_bytes_max'";
+            Ok(db.query_row(sql, (), |row| row.get(0))?)
+        })
     }
 
     fn new(location: Location, writer: Option<CommitQueue>) -> Self {

@@ -117,7 +117,7 @@ fn apps_types_and_keys() {
     shell.run(&["backup", copy.to_str().unwrap()]).ok();
     shell
         .ask(&["backup", copy.to_str().unwrap()])
-        .refused(1, "file");
+        .refused(1, "invalid_request");
     assert_eq!(count(&shell.json(&["app", "list", "--db", "copy.db"])), 1);
 }
 
