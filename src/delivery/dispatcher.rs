@@ -116,7 +116,9 @@ impl Dispatcher {
             .settings
             .retention
             .map(|_| self.next_prune.since(now));
-        [self.next_due.map(|due| due.since(now)), pruning]
+        // While every sender is busy, only a result can change anything.
+        let next_due = self.next_due.filter(|_| self.free() > 0);
+        [next_due.map(|due| due.since(now)), pruning]
             .into_iter()
             .flatten()
             .fold(LOOK_EVERY, Duration::min)
@@ -139,7 +141,9 @@ impl Dispatcher {
         let now = self.parts.clock.now();
         let due = self.may_claim || self.next_due.is_some_and(|due| due <= now);
         let free = self.free();
-        let wants = due && free > 0 && self.stall_wait.is_none();
+        // After a failure results are stored first; when there are none, a claim tries the storage.
+        let may_write = self.stall_wait.is_none() || self.unstored.is_empty();
+        let wants = due && free > 0 && may_write;
         if !wants && self.unstored.is_empty() {
             return;
         }

@@ -139,6 +139,12 @@ impl BatchId {
         Self(ulid_of(now, random))
     }
 
+    /// The last 64 of the random bits: different for each batch.
+    #[cfg(feature = "sqlite")]
+    pub(crate) const fn low_bits(self) -> u64 {
+        self.0.0 as u64
+    }
+
     /// Checks and takes a batch id.
     ///
     /// # Errors

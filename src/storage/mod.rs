@@ -101,6 +101,16 @@ pub struct Claimed {
     pub failing: bool,
 }
 
+impl Claimed {
+    /// Whether the lease outlasts an attempt begun at `now`. One that it does not is not begun: its
+    /// result would come when somebody else may have begun too.
+    #[must_use]
+    pub fn outlasts_attempt(&self, now: Timestamp) -> bool {
+        let until = now.plus(self.policy.timeout);
+        self.batch.due_at.is_some_and(|lease_end| until < lease_end)
+    }
+}
+
 /// What came of a claimed batch.
 #[derive(Debug, Clone)]
 pub struct Settlement {
@@ -123,7 +133,8 @@ pub struct Exchanged {
     pub notices: Vec<Notice>,
     /// When something is due next, if the caller asked for batches and got all that is due.
     pub next_due: Option<Timestamp>,
-    /// Whether more was due than was asked for.
+    /// Whether more was due than was asked for. What failing webhooks are owed beyond
+    /// [`ClaimRequest::failing_max`] does not count: asking again at once would not bring it.
     pub more: bool,
 }
 

@@ -1,9 +1,12 @@
 //! Integration tests: one crate, so that they link once.
 #![allow(missing_docs)]
 
+mod batches;
 mod delivery;
 mod emit;
+mod engine;
 mod owed;
+mod pace;
 mod signing;
 mod support;
 #[cfg(feature = "http")]

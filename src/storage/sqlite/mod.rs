@@ -13,6 +13,7 @@ mod log;
 mod migrate;
 mod open;
 mod operate;
+mod ready;
 mod records;
 mod route;
 mod rows;
@@ -356,10 +357,11 @@ fn exchange(
     claim: Option<ClaimRequest>,
 ) -> Result<Exchanged> {
     let mut exchanged = Exchanged::default();
-    // Ids and jitter of the results come from a stream apart from the claim's.
-    let mut random =
-        Prng::new(claim.map_or(0, |request| !request.seed) ^ now.as_millis().unsigned_abs());
     for settlement in results {
+        // Ids and jitter of each result come from a stream of its own: there need be no claim, and
+        // many results may come in one millisecond.
+        let mut random =
+            Prng::new(settlement.batch_id.low_bits() ^ settlement.fence.rotate_left(32));
         let kept = settle::settle(
             db,
             cache,
@@ -378,6 +380,7 @@ fn exchange(
     let unrouted = route::route(db, now)?;
     let claims = claim::claim(db, cache, now, request)?;
     exchanged.claimed = claims.claimed;
+    exchanged.notices.extend(claims.notices);
     exchanged.next_due = claims.next_due;
     exchanged.more = claims.more || unrouted;
     Ok(exchanged)
