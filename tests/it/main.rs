@@ -3,8 +3,10 @@
 
 mod batches;
 mod delivery;
+mod durability;
 mod emit;
 mod engine;
+mod fairness;
 mod owed;
 mod pace;
 mod signing;
