@@ -27,12 +27,6 @@ const PRUNE_PAUSE: Duration = Duration::from_millis(50);
 const STALL_WAIT_MIN: Duration = Duration::from_millis(50);
 const STALL_WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// A storage that refused a write: when to try again, and how long to wait after that.
-struct Stall {
-    until: Timestamp,
-    wait: Duration,
-}
-
 pub(super) struct Dispatcher {
     parts: EngineParts,
     outbox: Arc<Outbox>,
@@ -46,7 +40,8 @@ pub(super) struct Dispatcher {
     next_due: Option<Timestamp>,
     foreign_writes: Option<i64>,
     looked_at: Timestamp,
-    stall: Option<Stall>,
+    /// After a failed write: how long to wait before the next, unless there is something new to write.
+    stall: Option<Duration>,
     next_prune: Timestamp,
     stopping: bool,
 }
@@ -113,11 +108,8 @@ impl Dispatcher {
     /// How long to wait for mail: until something is due, or it is time to look around.
     fn patience(&self) -> Duration {
         let now = self.parts.clock.now();
-        if let Some(stall) = &self.stall {
-            return stall
-                .until
-                .since(now)
-                .clamp(Duration::from_millis(1), stall.wait);
+        if let Some(wait) = self.stall {
+            return wait;
         }
         let can_claim = self.free() > 0;
         if !self.unstored.is_empty() || (self.may_claim && can_claim) {
@@ -153,12 +145,6 @@ impl Dispatcher {
     /// Stores results and claims what senders can take, in one commit.
     fn exchange(&mut self) {
         let now = self.parts.clock.now();
-        if let Some(stall) = &self.stall
-            && stall.until > now
-            && stall.until.since(now) <= stall.wait
-        {
-            return;
-        }
         let due = self.may_claim || self.next_due.is_some_and(|due| due <= now);
         let free = self.free();
         // While a result could not be stored, nothing new is claimed: a storage that takes no
@@ -182,22 +168,17 @@ impl Dispatcher {
         });
         match exchanged {
             Ok(exchanged) => self.take_in(exchanged, claim.is_some()),
-            Err(error) => self.hold_up(now, &error),
+            Err(error) => self.hold_up(&error),
         }
     }
 
-    fn hold_up(&mut self, now: Timestamp, error: &Error) {
-        let wait = if let Some(stall) = &self.stall {
-            (stall.wait * 2).min(STALL_WAIT_MAX)
-        } else {
+    fn hold_up(&mut self, error: &Error) {
+        let wait = self.stall.map_or(STALL_WAIT_MIN, |wait| wait * 2);
+        if self.stall.is_none() {
             let message = error.to_string();
             self.parts.notify(&Notice::StorageStalled { message });
-            STALL_WAIT_MIN
-        };
-        self.stall = Some(Stall {
-            until: now.plus(wait),
-            wait,
-        });
+        }
+        self.stall = Some(wait.min(STALL_WAIT_MAX));
     }
 
     fn take_in(&mut self, exchanged: Exchanged, claimed: bool) {
@@ -245,9 +226,7 @@ impl Dispatcher {
     /// While stopping, a storage that still refuses after its longest wait is given up: the leases
     /// end by themselves, and the batches are sent again.
     fn gave_up(&self) -> bool {
-        self.stall
-            .as_ref()
-            .is_some_and(|stall| stall.wait == STALL_WAIT_MAX)
+        self.stall == Some(STALL_WAIT_MAX)
     }
 
     /// Notices what others wrote, and lets retention do its slice.

@@ -175,14 +175,7 @@ fn no_thread(error: &std::io::Error) -> Error {
 fn send(parts: &EngineParts, work: &Outbox) {
     while let Some(claimed) = work.pop() {
         let failing = claimed.failing;
-        // Not begun with less time on the lease than the attempt may take: its result would come
-        // when somebody else may have begun too.
-        let until = parts.clock.now().plus(claimed.policy.timeout);
-        let in_time = claimed
-            .batch
-            .due_at
-            .is_some_and(|lease_end| until < lease_end);
-        let settlement = if in_time {
+        let settlement = if claimed.outlasts_attempt(parts.clock.now()) {
             parts.courier.deliver(&claimed)
         } else {
             Courier::release(&claimed)

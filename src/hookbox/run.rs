@@ -90,8 +90,9 @@ impl Hookbox {
         self.inbox.wake();
     }
 
-    /// Delivers on the calling thread what is due at `now`, one request after the other, and says
-    /// when to call again. For hosts that want no threads of ours; `now` is usually the clock's time.
+    /// Delivers on the calling thread what is due at `now`, or becomes due meanwhile, one request
+    /// after the other, and says when to call again. For hosts that want no threads of ours; `now`
+    /// is usually the clock's time.
     ///
     /// # Errors
     /// Storage errors. A request that was made is then not recorded, and is made again when its
@@ -100,6 +101,8 @@ impl Hookbox {
         let courier = self.courier();
         let mut attempts = 0;
         loop {
+            // Requests take time, and a lease counts from the claim.
+            let now = now.max(self.now());
             let exchanged = self.exchange(now, Vec::new(), Some(claim_all(POLL_BATCHES)))?;
             if exchanged.claimed.is_empty() {
                 if exchanged.more {
@@ -111,8 +114,12 @@ impl Hookbox {
                 });
             }
             for claimed in &exchanged.claimed {
-                let settlement = courier.deliver(claimed);
-                attempts += 1;
+                let settlement = if claimed.outlasts_attempt(self.now()) {
+                    attempts += 1;
+                    courier.deliver(claimed)
+                } else {
+                    Courier::release(claimed)
+                };
                 self.exchange(self.now(), vec![settlement], None)?;
             }
         }

@@ -1,5 +1,6 @@
 //! How many requests a webhook may be given at once.
 
+use super::health::CLOCK_SLACK;
 use crate::model::{DeliveryPolicy, Health, Ordering, Overrides, Timestamp};
 
 /// What a webhook has unsettled.
@@ -45,7 +46,12 @@ pub fn plan_claim(
         fresh: 0,
         not_before: None,
     };
-    if let Some(until) = health.paused_until.filter(|until| *until > now) {
+    // A pause that lasts longer than any is a clock's that was ahead.
+    let longest = now.plus(policy.retry_after_max + CLOCK_SLACK);
+    let paused_until = health
+        .paused_until
+        .filter(|until| *until > now && *until <= longest);
+    if let Some(until) = paused_until {
         return ClaimPlan {
             not_before: Some(until),
             ..nothing

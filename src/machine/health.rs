@@ -16,6 +16,10 @@ pub enum HealthEffect {
     Recovered(u32),
 }
 
+/// Two senders' times may differ by this much without either clock being wrong.
+pub(super) const CLOCK_SLACK: Duration = Duration::from_secs(60);
+const CLOCK_SLACK_US: i64 = 60_000_000;
+
 /// The shares of the way to deactivation at which the host is warned, in percent.
 pub const WARN_PERCENTS: [u8; 3] = [50, 70, 90];
 
@@ -94,7 +98,7 @@ impl Health {
     #[must_use]
     pub fn tokens(&self, limit: Option<RateLimit>, now: Timestamp) -> u32 {
         let Some(limit) = limit else { return u32::MAX };
-        let missing_us = (self.bucket_full_at_us - micros(now)).max(0);
+        let missing_us = self.bucket_full_at_us(now) - micros(now);
         let missing = missing_us.saturating_add(token_us(limit) - 1) / token_us(limit);
         limit
             .per_second
@@ -104,11 +108,19 @@ impl Health {
     /// Spends tokens of the rate limit (generic cell rate algorithm).
     pub fn spend(&mut self, limit: Option<RateLimit>, now: Timestamp, count: u32) {
         if let Some(limit) = limit {
-            // A bucket that is full further away than a second comes from a clock set back.
-            let from = self
-                .bucket_full_at_us
-                .clamp(micros(now), micros(now) + 1_000_000);
+            let from = self.bucket_full_at_us(now);
             self.bucket_full_at_us = from.saturating_add(token_us(limit) * i64::from(count));
+        }
+    }
+
+    /// When the bucket is full. That never takes longer than a second: what lies far beyond it was
+    /// written by a clock that was ahead, and the bucket is full.
+    fn bucket_full_at_us(&self, now: Timestamp) -> i64 {
+        let now_us = micros(now);
+        if self.bucket_full_at_us > now_us.saturating_add(1_000_000 + CLOCK_SLACK_US) {
+            now_us
+        } else {
+            self.bucket_full_at_us.max(now_us)
         }
     }
 

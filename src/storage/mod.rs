@@ -100,6 +100,16 @@ pub struct Claimed {
     pub failing: bool,
 }
 
+impl Claimed {
+    /// Whether the lease outlasts an attempt begun at `now`. One that it does not is not begun: its
+    /// result would come when somebody else may have begun too.
+    #[must_use]
+    pub fn outlasts_attempt(&self, now: Timestamp) -> bool {
+        let until = now.plus(self.policy.timeout);
+        self.batch.due_at.is_some_and(|lease_end| until < lease_end)
+    }
+}
+
 /// What came of a claimed batch.
 #[derive(Debug, Clone)]
 pub struct Settlement {

@@ -1,9 +1,14 @@
 //! Integration tests: one crate, so that they link once.
 #![allow(missing_docs)]
 
+mod batches;
 mod delivery;
+mod durability;
 mod emit;
+mod engine;
+mod fairness;
 mod owed;
+mod pace;
 #[cfg(feature = "cli")]
 mod shell;
 mod signing;

@@ -10,22 +10,21 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::clock::Prng;
 use crate::error::{Error, Result, StorageFault};
-use crate::machine::{Input, longest_wait, plan_claim, step};
+use crate::machine::{Input, Settled, longest_wait, plan_claim, step};
 use crate::model::{
     App, AppState, Attempt, AttemptResult, Batch, BatchId, BatchStatus, DeliveryMode,
     DeliveryPolicy, FailureKind, Notice, Ordering, Positions, Timestamp,
 };
 use crate::storage::{ClaimRequest, Claimed, Exchanged, StoredWebhook};
 
+use super::ready::{next_timer, ready_apps, ready_webhooks, wake_timers};
+use super::settle::exhausted;
 use super::state::{self, WebhookState};
 use super::{Cache, batches, carve, load};
 
 /// How much longer than the attempt's own deadline a lease lasts: room for waiting for a sender
 /// and for storing the result. A sender does not begin an attempt that its lease might not outlive.
 const LEASE_MARGIN: Duration = Duration::from_secs(20);
-
-/// Timers that are moved to the ready queue per claim.
-const TIMERS_MAX: usize = 1_000;
 
 /// When a webhook with an unreadable row is looked at again.
 const BAD_ROW_WAIT: Duration = Duration::from_secs(600);
@@ -80,15 +79,7 @@ fn claim_class(
             if room == 0 {
                 break;
             }
-            let looked = look_at(
-                db,
-                cache,
-                webhook_no,
-                now,
-                room,
-                random,
-                &mut exchanged.claimed,
-            );
+            let looked = look_at(db, cache, webhook_no, now, room, random, exchanged);
             match looked {
                 // A row that somebody spoiled holds up its own webhook only.
                 Err(Error::Storage {
@@ -105,91 +96,6 @@ fn claim_class(
     Ok(true)
 }
 
-/// Marks the webhooks whose time has come; true when there are more. After the clock was set back
-/// (and at the start, when it may have been) every timer is looked at: those that are further away
-/// than any wait were set by a clock that was ahead.
-fn wake_timers(db: &Connection, now: Timestamp, all: bool) -> Result<bool> {
-    if all {
-        db.execute(
-            "UPDATE hookbox_webhook_state SET ready = 1 WHERE ready = 0 AND due_at IS NOT NULL",
-            (),
-        )?;
-        return Ok(false);
-    }
-    let woken = db
-        .prepare_cached(
-            "UPDATE hookbox_webhook_state SET ready = 1 WHERE webhook_no IN (
-                 SELECT webhook_no FROM hookbox_webhook_state
-                 WHERE ready = 0 AND due_at IS NOT NULL AND due_at <= ?1
-                 ORDER BY due_at LIMIT ?2)",
-        )?
-        .execute((now.as_millis(), TIMERS_MAX))?;
-    Ok(woken == TIMERS_MAX)
-}
-
-fn next_timer(db: &Connection) -> Result<Option<Timestamp>> {
-    let at: Option<i64> = db
-        .prepare_cached(
-            "SELECT due_at FROM hookbox_webhook_state WHERE ready = 0 AND due_at IS NOT NULL
-             ORDER BY due_at LIMIT 1",
-        )?
-        .query_row((), |row| row.get(0))
-        .optional()?;
-    Ok(at.map(Timestamp::from_millis))
-}
-
-/// At most `limit` apps with ready webhooks, from the one after `start` on and around: one seek in
-/// the index for each.
-fn ready_apps(db: &Connection, failing: bool, limit: usize, start: &str) -> Result<Vec<String>> {
-    let mut statement = db.prepare_cached(
-        "SELECT app_id FROM hookbox_webhook_state
-         WHERE ready = 1 AND failing = ?1 AND app_id > ?2 ORDER BY app_id LIMIT 1",
-    )?;
-    let mut apps: Vec<String> = Vec::new();
-    let mut after = start.to_owned();
-    let mut wrapped = false;
-    while apps.len() < limit {
-        let next: Option<String> = statement
-            .query_row((failing, &after), |row| row.get(0))
-            .optional()?;
-        match next {
-            Some(app) if wrapped && app.as_str() > start => break,
-            Some(app) => {
-                after.clone_from(&app);
-                apps.push(app);
-            }
-            None if wrapped || start.is_empty() => break,
-            None => {
-                wrapped = true;
-                after.clear();
-            }
-        }
-    }
-    Ok(apps)
-}
-
-/// At most `room` ready webhooks: an equal share from each app, the longest ready first.
-fn ready_webhooks(
-    db: &Connection,
-    failing: bool,
-    apps: &[String],
-    room: usize,
-) -> Result<Vec<i64>> {
-    let share = room.div_ceil(apps.len().max(1));
-    let mut statement = db.prepare_cached(
-        "SELECT webhook_no FROM hookbox_webhook_state
-         WHERE ready = 1 AND failing = ?1 AND app_id = ?2 ORDER BY due_at LIMIT ?3",
-    )?;
-    let mut ready = Vec::new();
-    for app in apps {
-        let mut found = statement.query((failing, app, share))?;
-        while let Some(row) = found.next()? {
-            ready.push(row.get(0)?);
-        }
-    }
-    Ok(ready)
-}
-
 /// Looks at one ready webhook: ends its expired leases, claims up to `room` batches for it, and
 /// notes when to look again.
 fn look_at(
@@ -199,13 +105,13 @@ fn look_at(
     now: Timestamp,
     room: usize,
     random: &mut Prng,
-    claimed: &mut Vec<Claimed>,
+    exchanged: &mut Exchanged,
 ) -> Result<()> {
     let mut state = state::load(db, webhook_no)?;
     let subject = Subject::load(db, cache, &state)?;
-    expire_leases(db, &subject, webhook_no, now)?;
+    expire_leases(db, &subject, webhook_no, now, &mut exchanged.notices)?;
     let load = load::in_flight(db, webhook_no)?;
-    let before = claimed.len();
+    let before = exchanged.claimed.len();
     if subject.may_send() {
         let plan = plan_claim(
             &state.health,
@@ -216,7 +122,7 @@ fn look_at(
         );
         let failing = state.failing;
         let mut take = |batch: Batch| {
-            claimed.push(Claimed {
+            exchanged.claimed.push(Claimed {
                 batch,
                 app: Arc::clone(&subject.app),
                 webhook: Arc::clone(&subject.webhook),
@@ -229,7 +135,7 @@ fn look_at(
         let fresh = (room - taken).min(plan.fresh as usize);
         claim_fresh(db, &subject, &mut state, now, fresh, random, &mut take)?;
     }
-    let spent = u32::try_from(claimed.len() - before).unwrap_or(u32::MAX);
+    let spent = u32::try_from(exchanged.claimed.len() - before).unwrap_or(u32::MAX);
     state
         .health
         .spend(subject.webhook.webhook.overrides.rate_limit, now, spent);
@@ -311,6 +217,7 @@ fn expire_leases(
     subject: &Subject,
     webhook_no: i64,
     now: Timestamp,
+    notices: &mut Vec<Notice>,
 ) -> Result<()> {
     let held = subject.policy.timeout + LEASE_MARGIN;
     db.prepare_cached(
@@ -329,7 +236,7 @@ fn expire_leases(
         let lease_end = batch.due_at.unwrap_or(now);
         let active = subject.webhook.webhook.is_active();
         let input = Input::LeaseExpired { active };
-        if step(&mut batch, input, now, &subject.policy, 0).is_ok() {
+        if let Ok(settled) = step(&mut batch, input, now, &subject.policy, 0) {
             batches::update(db, no, &batch)?;
             let lost = Attempt {
                 batch_id: batch.id,
@@ -341,6 +248,9 @@ fn expire_leases(
                 excerpt: "the sender did not report: whether the request arrived is unknown".into(),
             };
             batches::insert_attempt(db, no, webhook_no, &lost)?;
+            if let Settled::Exhausted(reason) = settled {
+                notices.push(exhausted(&batch, reason));
+            }
         }
     }
     Ok(())

@@ -14,6 +14,7 @@ mod log;
 mod migrate;
 mod open;
 mod operate;
+mod ready;
 mod records;
 mod route;
 mod rows;

@@ -132,7 +132,8 @@ fn judge_health(
     outcome.deactivate
 }
 
-fn exhausted(batch: &Batch, reason: EndReason) -> Notice {
+/// What is told of a batch that was given up.
+pub(super) fn exhausted(batch: &Batch, reason: EndReason) -> Notice {
     Notice::BatchExhausted {
         app_id: batch.app_id.clone(),
         webhook_id: batch.webhook_id.clone(),

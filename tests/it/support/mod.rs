@@ -1,6 +1,8 @@
 //! What the tests of the whole box share: a clock that is set by hand, a transport that is
 //! scripted, and a real receiver on the loopback interface.
 
+mod faulty;
+
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,9 +11,14 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use hookbox::clock::Clock;
-use hookbox::model::{EventType, Events, FailureKind, NewWebhook, Timestamp, WebhookId};
+use hookbox::model::{
+    Batch, EventType, Events, FailureKind, NewWebhook, Notice, Overrides, Timestamp, WebhookId,
+};
+use hookbox::storage::{BatchFilter, PageRequest};
 use hookbox::transport::{Method, Request, Response, Transport, TransportError};
 use hookbox::{Hookbox, Options};
+
+pub use faulty::FaultyStorage;
 
 pub const APP: &str = "54e9ujn";
 pub const TYPE: &str = "user.created";
@@ -45,7 +52,7 @@ impl Clock for HandClock {
 }
 
 /// Decides the answer to a request.
-type Script = Box<dyn Fn(&Request) -> Result<Response, TransportError> + Send + Sync>;
+type Script = Arc<dyn Fn(&Request) -> Result<Response, TransportError> + Send + Sync>;
 
 /// A transport without sockets: answers by a script and remembers every request. Activation
 /// challenges are always answered well.
@@ -68,6 +75,23 @@ pub fn status(status: u16) -> Result<Response, TransportError> {
     })
 }
 
+pub fn status_with(status: u16, name: &str, value: &str) -> Result<Response, TransportError> {
+    Ok(Response {
+        status,
+        headers: vec![(name.into(), value.into())],
+        body: Vec::new(),
+    })
+}
+
+/// The payloads of a delivery, which must be numbers.
+pub fn numbers_in(request: &Request) -> Vec<i64> {
+    let events = events_in(request);
+    events
+        .iter()
+        .map(|(_, payload)| payload.as_i64().unwrap())
+        .collect()
+}
+
 pub fn failure(kind: FailureKind) -> Result<Response, TransportError> {
     Err(TransportError {
         kind,
@@ -78,7 +102,7 @@ pub fn failure(kind: FailureKind) -> Result<Response, TransportError> {
 impl FakeTransport {
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
-            script: Mutex::new(Box::new(|_| status(200))),
+            script: Mutex::new(Arc::new(|_| status(200))),
             requests: Mutex::default(),
         })
     }
@@ -87,7 +111,7 @@ impl FakeTransport {
         &self,
         script: impl Fn(&Request) -> Result<Response, TransportError> + Send + Sync + 'static,
     ) {
-        *self.script.lock().unwrap() = Box::new(script);
+        *self.script.lock().unwrap() = Arc::new(script);
     }
 
     /// The deliveries (not the challenges) so far.
@@ -117,7 +141,8 @@ impl Transport for FakeTransport {
                 body: format!("{{\"challenge\":{challenge}}}").into_bytes(),
             });
         }
-        let script = self.script.lock().unwrap();
+        // Called without the lock: scripts may wait, or panic.
+        let script = self.script.lock().unwrap().clone();
         script(request)
     }
 }
@@ -143,6 +168,7 @@ pub struct Bench {
     pub hooks: Hookbox,
     pub clock: Arc<HandClock>,
     pub net: Arc<FakeTransport>,
+    notices: Arc<Mutex<Vec<Notice>>>,
     pub folder: tempfile::TempDir,
 }
 
@@ -154,13 +180,19 @@ impl Bench {
     pub fn with(change: impl FnOnce(Options) -> Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (clock, net) = (HandClock::new(), FakeTransport::new());
-        let options = Options::new().clock(clock.clone()).transport(net.clone());
+        let notices = Arc::<Mutex<Vec<Notice>>>::default();
+        let heard = notices.clone();
+        let options = Options::new()
+            .on_notice(move |notice| heard.lock().unwrap().push(notice.clone()))
+            .clock(clock.clone())
+            .transport(net.clone());
         let hooks = change(options).open(folder.path().join("box.db")).unwrap();
         hooks.create_app(APP).unwrap();
         Self {
             hooks,
             clock,
             net,
+            notices,
             folder,
         }
     }
@@ -169,13 +201,47 @@ impl Bench {
         self.folder.path().join("box.db")
     }
 
+    /// The notices so far.
+    pub fn notices(&self) -> Vec<Notice> {
+        self.notices.lock().unwrap().clone()
+    }
+
     /// An active webhook for one event type.
     pub fn webhook(&self, path: &str) -> WebhookId {
+        self.webhook_with(APP, path, Overrides::default())
+    }
+
+    /// The same, of any app and with settings of its own.
+    pub fn webhook_with(&self, app: &str, path: &str, overrides: Overrides) -> WebhookId {
         let url = format!("https://example.com/{path}");
         let events = Events::only([EventType::parse(TYPE).unwrap()]);
-        let new = NewWebhook::new(url).token("token").events(events);
-        let webhook = self.hooks.create_webhook(APP, new).unwrap();
-        self.hooks.activate(APP, &webhook.id).unwrap().id
+        let mut new = NewWebhook::new(url).token("token").events(events);
+        new.overrides = overrides;
+        let webhook = self.hooks.create_webhook(app, new).unwrap();
+        self.hooks.activate(app, &webhook.id).unwrap().id
+    }
+
+    /// The app's batches, oldest first.
+    pub fn batches(&self) -> Vec<Batch> {
+        let page = PageRequest::first(1000).unwrap();
+        let mut batches = self
+            .hooks
+            .batches(APP, BatchFilter::default(), page)
+            .unwrap()
+            .items;
+        batches.reverse();
+        batches
+    }
+
+    /// Polls through all that comes due within a span.
+    pub fn run_for(&self, span: Duration) {
+        let end = self.clock.now().plus(span);
+        while let Some(due) = self.poll().next_due
+            && due <= end
+        {
+            self.clock.set(due);
+        }
+        self.clock.set(end);
     }
 
     pub fn emit(&self, payload: impl Into<String>) -> String {
@@ -184,7 +250,6 @@ impl Bench {
 
     /// Polls at the clock's time.
     pub fn poll(&self) -> hookbox::Polled {
-        use hookbox::clock::Clock as _;
         self.hooks.poll(self.clock.now()).unwrap()
     }
 }
@@ -283,10 +348,8 @@ fn serve(stream: TcpStream, shared: &Shared) {
                 .find_map(|pair| pair.strip_prefix("challenge="));
             (200, format!("{{\"challenge\":{}}}", number.unwrap_or("0")))
         } else {
-            (
-                shared.statuses.lock().unwrap().pop_front().unwrap_or(200),
-                String::new(),
-            )
+            let status = shared.statuses.lock().unwrap().pop_front();
+            (status.unwrap_or(200), String::new())
         };
         shared.received.lock().unwrap().push(request);
         shared.changed.notify_all();

@@ -1,0 +1,212 @@
+//! What survives.
+//!
+//! Goal: what was acknowledged is in the file, whatever dies (I1). Method: threads that write at
+//! once, a child process killed at random moments, two boxes on one file.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use hookbox::model::{BatchStatus, EventId, EventType, NewEvent, WebhookUpdate};
+use hookbox::{Hookbox, Options};
+
+use super::support::*;
+
+fn same_file(bench: &Bench) -> Hookbox {
+    let options = Options::new()
+        .clock(bench.clock.clone())
+        .transport(bench.net.clone());
+    options.open(bench.path()).unwrap()
+}
+
+#[test]
+fn many_threads_write_at_once_and_one_failure_disturbs_nobody() {
+    let bench = Bench::new();
+    let mut ids: Vec<EventId> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..16)
+            .map(|_| {
+                scope.spawn(|| {
+                    let emit = |_| {
+                        let refused = bench.hooks.emit("none", TYPE, "1").unwrap_err();
+                        assert_eq!(refused.code(), "app_not_found");
+                        bench.hooks.emit(APP, TYPE, "1").unwrap()
+                    };
+                    (0..20).map(emit).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 16 * 20);
+    assert!(ids.iter().all(|id| bench.hooks.event(id).is_ok()));
+    assert_eq!(bench.hooks.stats().unwrap().last_position, 16 * 20);
+}
+
+#[test]
+fn an_edit_that_panics_is_contained() {
+    let bench = Bench::new();
+    let id = bench.webhook("a");
+    let before = bench.hooks.webhook(APP, &id).unwrap();
+    let app = APP.parse().unwrap();
+    let edit = Box::new(|_: &mut hookbox::storage::StoredWebhook| panic!("on demand"));
+    let error = bench
+        .hooks
+        .storage()
+        .edit_webhook(&app, &id, edit)
+        .unwrap_err();
+    assert_eq!(error.code(), "internal");
+    assert_eq!(bench.hooks.webhook(APP, &id).unwrap(), before);
+    let update = WebhookUpdate {
+        description: Some("b".into()),
+        ..WebhookUpdate::default()
+    };
+    assert_eq!(
+        bench
+            .hooks
+            .update_webhook(APP, &id, update)
+            .unwrap()
+            .description,
+        "b"
+    );
+}
+
+#[test]
+fn what_a_killed_process_acknowledged_is_there() {
+    const FILE: &str = "HOOKBOX_TEST_KILLED";
+    if let Some(path) = std::env::var_os(FILE) {
+        let hooks = Options::new()
+            .transport(FakeTransport::new())
+            .open(path)
+            .unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..100_000 {
+                        let event = NewEvent::new(EventType::parse(TYPE).unwrap(), "1");
+                        let ids = hooks.emit_many(APP, vec![event; 2]).unwrap();
+                        println!("\nemitted {} {}", ids[0], ids[1]);
+                    }
+                });
+            }
+        });
+        return;
+    }
+    let bench = Bench::new();
+    let mut acknowledged = 0;
+    for round in 0..20u64 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "durability::what_a_killed_process_acknowledged_is_there",
+                "--exact",
+                "--nocapture",
+            ])
+            .env(FILE, bench.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap())
+            .lines()
+            .map_while(Result::ok);
+        let mut ids = Vec::new();
+        // Killed after some lines, and then at whatever it was doing.
+        let killed_after = 1 + (round * 7919) % 60;
+        for line in lines {
+            let Some(pair) = line.strip_prefix("emitted ") else {
+                continue;
+            };
+            // The last line may have been cut.
+            ids.extend(pair.split(' ').filter_map(|id| EventId::parse(id).ok()));
+            if ids.len() as u64 >= killed_after * 2 {
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        assert!(ids.len() as u64 >= killed_after);
+        for id in &ids {
+            bench.hooks.event(id).unwrap();
+        }
+        acknowledged += ids.len();
+        let db = rusqlite::Connection::open(bench.path()).unwrap();
+        let count: i64 = db
+            .query_row("SELECT count(*) FROM hookbox_event", (), |r| r.get(0))
+            .unwrap();
+        assert!(
+            count % 2 == 0 && count >= i64::try_from(acknowledged).unwrap(),
+            "all or none"
+        );
+    }
+    assert_eq!(bench.hooks.check().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn two_boxes_on_one_file_share_the_work() {
+    let bench = Bench::new();
+    bench.webhook("a");
+    let other = same_file(&bench);
+    let before = bench.hooks.storage().foreign_writes().unwrap();
+    bench.emit("1");
+    assert_eq!(
+        bench.hooks.storage().foreign_writes().unwrap(),
+        before,
+        "its own do not count"
+    );
+    other.emit(APP, TYPE, "2").unwrap();
+    assert_ne!(bench.hooks.storage().foreign_writes().unwrap(), before);
+    let claimed = bench.hooks.claim(10).unwrap();
+    assert_eq!(numbers_in(&claimed[0].request), [1, 2]);
+    assert!(
+        other.claim(10).unwrap().is_empty(),
+        "what is leased is leased for all"
+    );
+    drop(claimed);
+    bench.clock.advance(Duration::from_secs(60));
+    assert_eq!(other.poll(START).unwrap().attempts, 1);
+    assert_eq!(bench.batches()[0].status, BatchStatus::Delivered);
+    assert_eq!(bench.batches()[0].attempts, 2);
+}
+
+#[test]
+fn a_started_box_notices_what_another_emits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("box.db");
+    let receiver = Receiver::start();
+    let open = || {
+        let options = Options::new().allow_http(true);
+        options
+            .allow_network("127.0.0.0/8".parse().unwrap())
+            .open(&path)
+            .unwrap()
+    };
+    let (sender, emitter) = (open(), open());
+    sender.create_app(APP).unwrap();
+    let events = hookbox::model::Events::only([EventType::parse(TYPE).unwrap()]);
+    let new = hookbox::model::NewWebhook::new(&receiver.url).events(events);
+    let webhook = sender.create_webhook(APP, new).unwrap();
+    sender.activate(APP, &webhook.id).unwrap();
+    sender.start().unwrap();
+    emitter.emit(APP, TYPE, "1").unwrap();
+    assert_eq!(receiver.wait_for(1).len(), 1);
+    sender.stop(Duration::from_secs(5)).unwrap();
+}
+
+#[test]
+fn a_copy_made_while_in_use_is_whole() {
+    let bench = Bench::new();
+    bench.webhook("a");
+    let id = bench.emit("1");
+    let copy = bench.folder.path().join("copy.db");
+    bench.hooks.backup(&copy).unwrap();
+    assert!(bench.hooks.backup(&copy).is_err(), "nothing is overwritten");
+    let hooks = Options::new()
+        .transport(FakeTransport::new())
+        .open(&copy)
+        .unwrap();
+    assert!(hooks.event(&id.parse().unwrap()).is_ok());
+    assert_eq!(hooks.check().unwrap(), Vec::<String>::new());
+}

@@ -1,0 +1,121 @@
+//! Fairness (I10).
+//!
+//! Goal: no endpoint, and no app, slows another. Method: an endpoint that never answers until the
+//! test lets it, beside well ones, on four senders; and claims of two apps of unlike size.
+
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use hookbox::model::{BatchStatus, Overrides};
+use hookbox::storage::{BatchFilter, PageRequest};
+
+use super::support::*;
+
+#[test]
+fn a_black_hole_does_not_hold_up_the_others() {
+    let bench = Bench::with(|options| options.workers(4));
+    let gate = Arc::new((Mutex::new(false), Condvar::new()));
+    let at_gate = gate.clone();
+    bench.net.script(move |request| {
+        if request.url.as_str().ends_with("/hole") {
+            drop(
+                at_gate
+                    .1
+                    .wait_while(at_gate.0.lock().unwrap(), |open| !*open)
+                    .unwrap(),
+            );
+        }
+        status(200)
+    });
+    // As wide as it may be, and never failed so far: nothing marks it out.
+    bench.webhook_with(APP, "hole", Overrides::default());
+    let apps = ["one", "two", "three"];
+    for app in apps {
+        bench.hooks.create_app(app).unwrap();
+        bench.webhook_with(app, app, Overrides::default());
+    }
+    bench.hooks.start().unwrap();
+    for _ in 0..20 {
+        for app in [APP, "one", "two", "three"] {
+            bench.hooks.emit(app, TYPE, "1").unwrap();
+        }
+    }
+    let delivered = |app: &str| -> usize {
+        let filter = BatchFilter {
+            status: Some(BatchStatus::Delivered),
+            webhook: None,
+        };
+        let page = PageRequest::first(1000).unwrap();
+        let batches = bench.hooks.batches(app, filter, page).unwrap().items;
+        batches.iter().map(|batch| batch.positions.len()).sum()
+    };
+    let start = std::time::Instant::now();
+    while apps.iter().any(|app| delivered(app) < 20) {
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "the well ones wait for the hole"
+        );
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+    assert_eq!(delivered(APP), 0, "the hole is still held");
+    *gate.0.lock().unwrap() = true;
+    gate.1.notify_all();
+    while delivered(APP) < 20 {
+        assert!(
+            start.elapsed() < Duration::from_secs(40),
+            "the hole itself goes on"
+        );
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+    bench.hooks.stop(Duration::from_secs(5)).unwrap();
+}
+
+#[test]
+fn many_webhooks_of_one_app_do_not_starve_another() {
+    let bench = Bench::new();
+    for n in 0..20 {
+        bench.webhook(&n.to_string());
+    }
+    bench.hooks.create_app("small").unwrap();
+    bench.webhook_with("small", "small", Overrides::default());
+    bench.emit("1");
+    bench.hooks.emit("small", TYPE, "1").unwrap();
+    let claimed = bench.hooks.claim(4).unwrap();
+    let is_small = |one: &&hookbox::Delivery| one.request.url.as_str().ends_with("/small");
+    assert_eq!(
+        (claimed.len(), claimed.iter().filter(is_small).count()),
+        (4, 1)
+    );
+    // What is left comes as well, each once.
+    assert_eq!(bench.hooks.claim(100).unwrap().len(), 17);
+}
+
+#[test]
+fn one_request_at_a_time_goes_round_the_apps() {
+    let bench = Bench::new();
+    let apps = ["a1", "a2", "a3"];
+    for app in apps {
+        bench.hooks.create_app(app).unwrap();
+        for n in 0..3 {
+            bench.webhook_with(app, &format!("{app}/{n}"), Overrides::default());
+        }
+        bench.hooks.emit(app, TYPE, "1").unwrap();
+    }
+    let order: Vec<String> = (0..9)
+        .map(|_| {
+            let one = bench.hooks.claim(1).unwrap().remove(0);
+            one.request
+                .url
+                .as_str()
+                .split('/')
+                .nth(3)
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    for round in order.chunks(3) {
+        let mut round = round.to_vec();
+        round.sort();
+        assert_eq!(round, apps, "{order:?}");
+    }
+}
