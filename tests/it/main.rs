@@ -7,8 +7,11 @@ mod durability;
 mod emit;
 mod engine;
 mod fairness;
+mod hygiene;
 mod owed;
 mod pace;
+mod profiles;
+mod registry;
 mod signing;
 mod support;
 #[cfg(feature = "http")]
