@@ -12,6 +12,7 @@ mod owed;
 mod pace;
 mod profiles;
 mod registry;
+mod schema;
 mod signing;
 mod support;
 #[cfg(feature = "http")]

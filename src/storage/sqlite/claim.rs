@@ -230,7 +230,8 @@ fn next_retry(db: &Connection, webhook_no: i64, ordering: Ordering) -> Result<Op
     }
     let at: Option<i64> = db
         .prepare_cached(
-            "SELECT due_at FROM hookbox_batch WHERE webhook_no = ?1 AND status = 'waiting'
+            "SELECT due_at FROM hookbox_batch
+             WHERE webhook_no = ?1 AND status = 'waiting' AND status IN ('waiting', 'leased', 'parked')
              ORDER BY first_position, no LIMIT 1",
         )?
         .query_row((webhook_no,), |row| row.get(0))
@@ -244,11 +245,12 @@ fn has_replay(db: &Connection, webhook_no: i64) -> Result<bool> {
         .query_row((webhook_no,), |row| row.get(0))?)
 }
 
-/// What is unsettled. Waiting batches are counted only as far as any plan could use them.
+/// What is unsettled (named in full, as the partial index is: SQLite proves no less). Waiting batches are counted only as far as any plan could use them.
 fn in_flight(db: &Connection, webhook_no: i64) -> Result<InFlight> {
     let mut load = InFlight::default();
     let mut leased = db.prepare_cached(
-        "SELECT attempts FROM hookbox_batch WHERE webhook_no = ?1 AND status = 'leased'",
+        "SELECT attempts FROM hookbox_batch
+         WHERE webhook_no = ?1 AND status = 'leased' AND status IN ('waiting', 'leased', 'parked')",
     )?;
     let mut found = leased.query((webhook_no,))?;
     while let Some(row) = found.next()? {
@@ -260,7 +262,8 @@ fn in_flight(db: &Connection, webhook_no: i64) -> Result<InFlight> {
     load.waiting = db
         .prepare_cached(
             "SELECT count(*) FROM (SELECT 1 FROM hookbox_batch
-                 WHERE webhook_no = ?1 AND status = 'waiting' LIMIT 64)",
+                 WHERE webhook_no = ?1 AND status = 'waiting'
+                     AND status IN ('waiting', 'leased', 'parked') LIMIT 64)",
         )?
         .query_row((webhook_no,), |row| row.get(0))?;
     Ok(load)
@@ -278,12 +281,14 @@ fn expire_leases(
     let held = subject.policy.timeout + LEASE_MARGIN;
     db.prepare_cached(
         "UPDATE hookbox_batch SET due_at = ?2
-         WHERE webhook_no = ?1 AND status = 'leased' AND due_at > ?2",
+         WHERE webhook_no = ?1 AND status = 'leased' AND status IN ('waiting', 'leased', 'parked')
+             AND due_at > ?2",
     )?
     .execute((webhook_no, now.plus(held).as_millis()))?;
     let expired = batches::select(
         db,
-        "b.webhook_no = ?1 AND b.status = 'leased' AND b.due_at <= ?2",
+        "b.webhook_no = ?1 AND b.status = 'leased'
+             AND b.status IN ('waiting', 'leased', 'parked') AND b.due_at <= ?2",
         (webhook_no, now.as_millis()),
     )?;
     for (no, mut batch) in expired {
@@ -329,7 +334,10 @@ fn claim_retries(
     } else {
         "b.due_at > ?3, b.due_at"
     };
-    let condition = format!("b.webhook_no = ?1 AND b.status = 'waiting' ORDER BY {order} LIMIT ?2");
+    let condition = format!(
+        "b.webhook_no = ?1 AND b.status = 'waiting'
+             AND b.status IN ('waiting', 'leased', 'parked') ORDER BY {order} LIMIT ?2"
+    );
     let due = if fifo {
         batches::select(db, &condition, (webhook_no, limit))?
     } else {
