@@ -36,9 +36,12 @@ impl Hookbox {
         check_webhook_text(&new.description)?;
         check_overrides(&new.overrides)?;
         let events = new.events.map_or_else(
-            || match profile.subscribe_all_by_default {
-                true => Events::All,
-                false => Events::Only(Vec::new()),
+            || {
+                if profile.subscribe_all_by_default {
+                    Events::All
+                } else {
+                    Events::Only(Vec::new())
+                }
             },
             without_duplicates,
         );

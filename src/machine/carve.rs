@@ -92,7 +92,7 @@ mod tests {
             let mut carver = Carver::new(&policy(100, 1000));
             let mut taken = 0;
             for (index, bytes) in sizes.iter().enumerate() {
-                if !carver.offer(index as i64 + 1, *bytes, DeliveryMode::AtLeastOnce) {
+                if !carver.offer(i64::try_from(index).unwrap() + 1, *bytes, DeliveryMode::AtLeastOnce) {
                     break;
                 }
                 taken += 1;

@@ -217,7 +217,8 @@ mod tests {
             per_second in 1u32..2000,
             gaps in proptest::collection::vec(0i64..400, 1..60),
         ) {
-            let limit = Some(RateLimit { per_second });
+            let rate = RateLimit { per_second };
+            let limit = Some(rate);
             let mut health = Health::default();
             let (mut now_ms, mut sent) = (0i64, 0u64);
             for gap in gaps {
@@ -233,7 +234,7 @@ mod tests {
                 sent += u64::from(tokens);
             }
             // One burst, plus the tokens that trickled in since.
-            let trickled = now_ms * 1000 / token_us(limit.unwrap());
+            let trickled = now_ms * 1000 / token_us(rate);
             let allowed = u64::from(per_second) + u64::try_from(trickled).unwrap() + 1;
             assert!(sent <= allowed, "{sent} > {allowed}");
         }

@@ -130,7 +130,7 @@ mod tests {
         let mut times = vec![start];
         while let Next::At(due) = next_attempt(
             &policy,
-            times.len() as u32 - 1,
+            u32::try_from(times.len()).unwrap() - 1,
             start,
             *times.last().unwrap(),
             None,

@@ -141,8 +141,8 @@ impl BatchId {
 
     /// The last 64 of the random bits: different for each batch.
     #[cfg(feature = "sqlite")]
-    pub(crate) const fn low_bits(self) -> u64 {
-        self.0.0 as u64
+    pub(crate) fn low_bits(self) -> u64 {
+        u64::try_from(self.0.0 & u128::from(u64::MAX)).unwrap_or(0)
     }
 
     /// Checks and takes a batch id.
