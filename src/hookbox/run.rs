@@ -51,8 +51,11 @@ impl Hookbox {
     /// changes nothing.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the operating system gives no thread.
+    /// [`Error::ReadOnly`]; [`Error::Internal`] when the operating system gives no thread.
     pub fn start(&self) -> Result<()> {
+        if self.storage.is_read_only() {
+            return Err(Error::ReadOnly);
+        }
         let mut engine = lock(&self.engine);
         if engine.is_none() {
             *engine = Some(Engine::start(&self.parts())?);

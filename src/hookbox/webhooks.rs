@@ -35,12 +35,17 @@ impl Hookbox {
         check_secrets(&secrets)?;
         check_webhook_text(&new.description)?;
         check_overrides(&new.overrides)?;
-        let events = new.events.unwrap_or(if profile.subscribe_all_by_default {
-            Events::All
-        } else {
-            Events::Only(Vec::new())
-        });
-        self.check_events(&events)?;
+        let events = new.events.map_or_else(
+            || {
+                if profile.subscribe_all_by_default {
+                    Events::All
+                } else {
+                    Events::Only(Vec::new())
+                }
+            },
+            without_duplicates,
+        );
+        self.check_events(&events, &[])?;
         let url = parse_url(&new.url, profile, &self.options.addresses)?;
         let now = self.now();
         let id = WebhookId::new(profile.webhook_ids, now, self.options.random.bits()?);
@@ -104,6 +109,9 @@ impl Hookbox {
         update: WebhookUpdate,
     ) -> Result<Webhook> {
         let app = self.storage.get_app(&app_id(app)?)?;
+        if app.state == crate::model::AppState::Disabled {
+            return Err(Error::SessionDisabled(app.id.clone()));
+        }
         let before = self.storage.get_webhook(&app.id, id)?;
         let mut secrets = open_secrets(&self.options.sealer, &before)?;
         if let Some(token) = update.verification_token {
@@ -121,6 +129,14 @@ impl Hookbox {
             .as_deref()
             .map_or(Ok(()), check_webhook_text)?;
         update.overrides.as_ref().map_or(Ok(()), check_overrides)?;
+        let events = update.events.map(without_duplicates);
+        if let Some(events) = &events {
+            let named: &[EventType] = match &before.webhook.events {
+                Events::Only(types) => types,
+                Events::All => &[],
+            };
+            self.check_events(events, named)?;
+        }
         let url = update
             .url
             .map(|url| parse_url(&url, &app.profile, &self.options.addresses))
@@ -144,7 +160,7 @@ impl Hookbox {
                     webhook.url = url;
                     webhook.verified &= !needs_proof;
                 }
-                if let Some(events) = update.events {
+                if let Some(events) = events {
                     webhook.events = events;
                 }
                 if let Some(description) = update.description {
@@ -179,15 +195,19 @@ impl Hookbox {
     /// As [`Hookbox::update_webhook`].
     pub fn add_event_type(&self, app: &str, id: &WebhookId, name: &EventType) -> Result<Webhook> {
         let (now, name) = (self.now(), name.clone());
+        let known = self.storage.event_types()?.contains(&name);
         self.edit(
             &app_id(app)?,
             id,
             Box::new(move |stored| {
-                if let Events::Only(types) = &mut stored.webhook.events
-                    && !types.contains(&name)
-                {
-                    types.push(name);
-                    stored.webhook.updated_at = now;
+                match &mut stored.webhook.events {
+                    Events::Only(types) if types.contains(&name) => {}
+                    _ if !known => return Err(EventType::unknown(name.as_str())),
+                    Events::All => {}
+                    Events::Only(types) => {
+                        types.push(name);
+                        stored.webhook.updated_at = now;
+                    }
                 }
                 Ok(())
             }),
@@ -387,16 +407,25 @@ impl Hookbox {
     }
 
     /// Event names come before the URL in the order of faults, so they are looked up early; the
-    /// storage checks them again inside its transaction.
-    fn check_events(&self, events: &Events) -> Result<()> {
+    /// storage checks them again inside its transaction. Types that a webhook named before may have
+    /// left the catalogue since.
+    fn check_events(&self, events: &Events, named_before: &[EventType]) -> Result<()> {
         let Events::Only(types) = events else {
             return Ok(());
         };
         let known = self.storage.event_types()?;
-        match types.iter().find(|name| !known.contains(name)) {
+        let is_unknown = |name: &&EventType| !known.contains(name) && !named_before.contains(name);
+        match types.iter().find(is_unknown) {
             Some(unknown) => Err(EventType::unknown(unknown.as_str())),
             None => Ok(()),
         }
+    }
+}
+
+fn without_duplicates(events: Events) -> Events {
+    match events {
+        Events::All => Events::All,
+        Events::Only(types) => Events::only(types),
     }
 }
 

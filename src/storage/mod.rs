@@ -270,6 +270,11 @@ pub trait Storage: Debug + Send + Sync {
     /// Storage errors only.
     fn read_events(&self, positions: &Positions) -> Result<Vec<Event>>;
 
+    /// Whether the storage refuses writes: it was opened for reading only.
+    fn is_read_only(&self) -> bool {
+        false
+    }
+
     /// A number that changes whenever somebody else (the host's own connection, another process)
     /// may have written to the storage.
     ///

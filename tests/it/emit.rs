@@ -278,6 +278,11 @@ fn plain_sql_is_refused_with_a_message_that_says_why() {
             "leave position",
         ),
         (
+            "app_id, type, payload, position",
+            "'54e9ujn', 'user.created', '1', -1",
+            "leave position",
+        ),
+        (
             "app_id, type, payload, created_at",
             "'54e9ujn', 'user.created', '1', -1",
             "leave created_at",
@@ -299,6 +304,15 @@ fn plain_sql_is_refused_with_a_message_that_says_why() {
         assert!(error.contains(message), "{sql}: {error}");
     }
     assert_eq!(count(&db), 1);
+    // A known key is the same event, whatever the conflict clause.
+    for verb in ["INSERT", "INSERT OR REPLACE", "INSERT OR IGNORE"] {
+        let sql = format!(
+            "{verb} INTO hookbox_event (app_id, type, payload, idempotency_key)
+             VALUES ('54e9ujn', 'user.created', '7', 'once')"
+        );
+        db.execute(&sql, ()).unwrap();
+        assert_eq!(count(&db), 2, "{verb}");
+    }
     let error = db
         .execute("UPDATE hookbox_event SET payload = '2'", ())
         .unwrap_err()

@@ -7,8 +7,12 @@ mod durability;
 mod emit;
 mod engine;
 mod fairness;
+mod hygiene;
 mod owed;
 mod pace;
+mod profiles;
+mod registry;
+mod schema;
 #[cfg(feature = "cli")]
 mod shell;
 mod signing;

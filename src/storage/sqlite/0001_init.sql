@@ -106,9 +106,7 @@ BEGIN
     SELECT RAISE(ABORT, 'hookbox: invalid_request: environment must have 1 to 64 characters of A-Z a-z 0-9 . _ -')
     WHERE length(NEW.environment) NOT BETWEEN 1 AND 64 OR NEW.environment GLOB '*[^A-Za-z0-9._-]*';
     SELECT RAISE(ABORT, 'hookbox: invalid_request: leave position to hookbox')
-    WHERE NEW.position < (SELECT max(position) FROM hookbox_event)
-        -- As it was before this statement: the log may have been pruned empty since.
-        OR NEW.position <= coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'hookbox_event'), 0);
+    WHERE NEW.position < 1;
     SELECT RAISE(ABORT, 'hookbox: invalid_request: leave created_at to hookbox, or give Unix milliseconds')
     WHERE NEW.created_at NOT BETWEEN 0 AND 281474976710655;
     UPDATE hookbox_event SET
@@ -126,6 +124,18 @@ BEGIN
             SELECT text FROM digit WHERE n = 26
         )
     WHERE position = NEW.position;
+END;
+
+-- Before the row exists: a position of its own choice could fall behind the cursors, and REPLACE
+-- would delete the older event of the same key. A key that is known is the same event: nothing to do.
+CREATE TRIGGER hookbox_event_once BEFORE INSERT ON hookbox_event WHEN NEW.id IS NULL
+BEGIN
+    SELECT RAISE(ABORT, 'hookbox: invalid_request: leave position to hookbox')
+    WHERE NEW.position <> -1; -- what SQLite says here when none is given
+    SELECT RAISE(IGNORE) WHERE EXISTS (
+        SELECT 1 FROM hookbox_event
+        WHERE app_id = NEW.app_id AND idempotency_key = NEW.idempotency_key
+    );
 END;
 
 CREATE TRIGGER hookbox_event_immutable BEFORE UPDATE ON hookbox_event WHEN OLD.id IS NOT NULL

@@ -58,6 +58,17 @@ fn by_key(db: &Connection, app: &AppId, key: &str) -> Result<Option<EventId>> {
         .transpose()
 }
 
+/// How many of these positions the log still has.
+pub(super) fn count(db: &Connection, positions: &Positions) -> Result<usize> {
+    let mut statement =
+        db.prepare_cached("SELECT count(*) FROM hookbox_event WHERE position BETWEEN ?1 AND ?2")?;
+    let mut total = 0;
+    for range in positions.ranges() {
+        total += statement.query_row(*range, |row| row.get::<_, usize>(0))?;
+    }
+    Ok(total)
+}
+
 pub(super) fn read(db: &Connection, positions: &Positions) -> Result<Vec<Event>> {
     let mut statement = db.prepare_cached(
         "SELECT * FROM hookbox_event WHERE position BETWEEN ?1 AND ?2 ORDER BY position",

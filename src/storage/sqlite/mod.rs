@@ -266,6 +266,10 @@ impl Storage for SqliteStorage {
         self.read(|db| log::read(db, positions))
     }
 
+    fn is_read_only(&self) -> bool {
+        self.writer.is_none()
+    }
+
     fn foreign_writes(&self) -> Result<i64> {
         let version = |db: &Connection| {
             Ok(db
@@ -408,6 +412,3 @@ fn exchange(
     }
     Ok(exchanged)
 }
-
-#[cfg(test)]
-mod tests;

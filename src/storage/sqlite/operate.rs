@@ -6,10 +6,17 @@ use crate::error::{Error, Result};
 use crate::machine::{Input, Refused, step};
 use crate::model::{AppId, Batch, BatchId, Position, Profile, Timestamp, WebhookId};
 
-use super::{batches, state, webhooks};
+use super::{batches, log, state, webhooks};
 
 pub(super) fn resend(db: &Connection, app: &AppId, id: &BatchId, now: Timestamp) -> Result<Batch> {
-    let (_, webhook_no, _) = batches::get(db, app, id)?;
+    let (_, webhook_no, batch) = batches::get(db, app, id)?;
+    if log::count(db, &batch.positions)? < batch.positions.len() {
+        return Err(Error::BatchConflict {
+            batch: *id,
+            status: batch.status,
+            message: "retention has deleted events of it, so it cannot be resent".into(),
+        });
+    }
     let active = webhooks::by_number(db, webhook_no)?.webhook.is_active();
     apply(
         db,

@@ -55,9 +55,10 @@ impl Clock for HandClock {
 type Script = Arc<dyn Fn(&Request) -> Result<Response, TransportError> + Send + Sync>;
 
 /// A transport without sockets: answers by a script and remembers every request. Activation
-/// challenges are always answered well.
+/// challenges are answered well, unless scripted too.
 pub struct FakeTransport {
     script: Mutex<Script>,
+    challenges: Mutex<Option<Script>>,
     requests: Mutex<Vec<Request>>,
 }
 
@@ -103,6 +104,7 @@ impl FakeTransport {
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
             script: Mutex::new(Arc::new(|_| status(200))),
+            challenges: Mutex::default(),
             requests: Mutex::default(),
         })
     }
@@ -112,6 +114,14 @@ impl FakeTransport {
         script: impl Fn(&Request) -> Result<Response, TransportError> + Send + Sync + 'static,
     ) {
         *self.script.lock().unwrap() = Arc::new(script);
+    }
+
+    /// Answers challenges by a script as well.
+    pub fn script_challenges(
+        &self,
+        script: impl Fn(&Request) -> Result<Response, TransportError> + Send + Sync + 'static,
+    ) {
+        *self.challenges.lock().unwrap() = Some(Arc::new(script));
     }
 
     /// The deliveries (not the challenges) so far.
@@ -128,6 +138,12 @@ impl FakeTransport {
 impl Transport for FakeTransport {
     fn send(&self, request: &Request) -> Result<Response, TransportError> {
         self.requests.lock().unwrap().push(request.clone());
+        let challenges = self.challenges.lock().unwrap().clone();
+        if request.method == Method::Get
+            && let Some(script) = challenges
+        {
+            return script(request);
+        }
         if request.method == Method::Get {
             let challenge = &request
                 .query
