@@ -1,6 +1,5 @@
 //! How a box is opened.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -176,7 +175,7 @@ impl Options {
     /// # Errors
     /// [`Error::InvalidRequest`] for an option out of range; storage errors.
     #[cfg(feature = "sqlite")]
-    pub fn open(mut self, path: impl AsRef<Path>) -> Result<Hookbox> {
+    pub fn open(mut self, path: impl AsRef<std::path::Path>) -> Result<Hookbox> {
         self.check()?;
         let limit = self.payload_bytes_max;
         let storage = crate::storage::sqlite::SqliteStorage::open(path.as_ref(), limit)?;
@@ -190,7 +189,7 @@ impl Options {
     /// # Errors
     /// Storage errors; also when the file holds no box.
     #[cfg(feature = "sqlite")]
-    pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<Hookbox> {
+    pub fn open_read_only(self, path: impl AsRef<std::path::Path>) -> Result<Hookbox> {
         let storage = crate::storage::sqlite::SqliteStorage::open_read_only(path.as_ref())?;
         self.open_storage(Arc::new(storage))
     }

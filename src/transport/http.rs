@@ -19,7 +19,6 @@ use ureq::{Agent, AsSendBody, Proxy};
 
 use crate::error::{Error, Result};
 use crate::model::FailureKind;
-use crate::transport::query::with_query;
 use crate::transport::resolver::LookupPool;
 use crate::transport::{
     AddressPolicy, Method, RESPONSE_BODY_BYTES_MAX, Request, Resolver, Response, SystemResolver,
@@ -238,7 +237,7 @@ impl HttpTransport {
                 Method::Get => http::Method::GET,
                 Method::Post => http::Method::POST,
             })
-            .uri(with_query(request.url.as_str(), &request.query));
+            .uri(request.target());
         for (name, value) in &request.headers {
             if HEADERS_REFUSED
                 .iter()

@@ -2,10 +2,11 @@
 
 mod guard;
 mod query;
-mod resolver;
 
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "http")]
+mod resolver;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -13,10 +14,11 @@ use std::time::Duration;
 use crate::model::{FailureKind, WebhookUrl};
 
 pub use guard::{AddressPolicy, DeniedReason, PortRule};
-pub use resolver::{Resolver, SystemResolver};
 
 #[cfg(feature = "http")]
 pub use http::{HttpOptions, HttpTransport, TlsRoots};
+#[cfg(feature = "http")]
+pub use resolver::{Resolver, SystemResolver};
 
 /// The request methods hookbox uses: `GET` for the activation challenge, `POST` for deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +44,14 @@ pub struct Request {
     pub body: Vec<u8>,
     /// One hard deadline over everything: resolving, connecting, TLS, sending, headers and body.
     pub timeout: Duration,
+}
+
+impl Request {
+    /// The URL to request: as registered, with the query pairs appended, percent-encoded.
+    #[must_use]
+    pub fn target(&self) -> String {
+        query::with_query(self.url.as_str(), &self.query)
+    }
 }
 
 /// Shows no header value and no body: either may hold secrets.

@@ -1,6 +1,4 @@
 //! Appending query pairs to a URL.
-// Without the HTTP transport only the tests use it.
-#![cfg_attr(not(feature = "http"), allow(dead_code))]
 
 use std::fmt::Write;
 

@@ -12,6 +12,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::clock::monotonic_now;
+
 /// Turns a host name into addresses.
 pub trait Resolver: Debug + Send + Sync {
     /// All addresses of a name, in the order in which to try them, with the port set. May block.
@@ -116,7 +118,7 @@ impl LookupPool {
         within: Duration,
     ) -> Result<Receiver<Answer>, LookupError> {
         let (sender, receiver) = sync_channel(1);
-        let now = Instant::now();
+        let now = monotonic_now();
         let mut state = self.shared.lock();
         if state.queue.len() >= QUEUE_MAX {
             state.queue.retain(|job| job.deadline > now);
@@ -160,7 +162,7 @@ impl Shared {
     /// A thread's life.
     fn work(&self) {
         while let Some(job) = self.next() {
-            if job.deadline <= Instant::now() {
+            if job.deadline <= monotonic_now() {
                 continue;
             }
             // A host's resolver may panic: that is one failed lookup, not a lost thread.
@@ -317,9 +319,9 @@ mod tests {
         pool.lookup("ok", 1, LONG).unwrap();
         let shared = Arc::downgrade(&pool.shared);
         drop(pool);
-        let deadline = Instant::now() + LONG;
+        let deadline = monotonic_now() + LONG;
         while shared.strong_count() > 0 {
-            assert!(Instant::now() < deadline, "a thread is left");
+            assert!(monotonic_now() < deadline, "a thread is left");
             std::thread::yield_now();
         }
     }

@@ -36,9 +36,7 @@ const CONFINED: [(&str, &[&str]); 10] = [
 ];
 
 /// Known exceptions, each with its reason.
-const EXCEPTIONS: [(&str, &str); 2] = [
-    // The deadline of one request runs on the monotonic clock.
-    ("src/transport/", "Instant::now"),
+const EXCEPTIONS: [(&str, &str); 1] = [
     // The lint that forbids it.
     ("src/lib.rs", "unsafe"),
 ];
