@@ -167,8 +167,8 @@ impl Error {
         }
     }
 
-    /// Shorthand for [`Error::Storage`].
-    pub(crate) fn storage(fault: StorageFault, message: impl Into<String>) -> Self {
+    /// Shorthand for [`Error::Storage`], for implementations of [`crate::storage::Storage`].
+    pub fn storage(fault: StorageFault, message: impl Into<String>) -> Self {
         Self::Storage {
             fault,
             message: message.into(),

@@ -83,8 +83,10 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Builds a page from up to one row more than its limit: that row says that there is a next page.
-    pub(crate) fn from_rows(mut rows: Vec<(String, T)>, limit: usize) -> Self {
+    /// Builds a page from rows with their cursors, up to one more than its limit: that one says
+    /// that there is a next page. For implementations of [`crate::storage::Storage`].
+    #[must_use]
+    pub fn from_rows(mut rows: Vec<(String, T)>, limit: usize) -> Self {
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next_cursor = rows
