@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::error::Result;
+use crate::error::{Error, Result, StorageFault};
 use crate::machine::{ControlHeaders, judge};
 use crate::model::{
     Attempt, AttemptResult, EXCERPT_BYTES_MAX, Envelope, FailureKind, SignatureScheme, Timestamp,
@@ -55,7 +55,7 @@ impl Courier {
         let events = self
             .storage
             .read_events(&claimed.batch.positions)
-            .map_err(|error| failure(FailureKind::Unreadable, error))?;
+            .map_err(|error| failure(kind_of(&error), error))?;
         if events.len() != claimed.batch.positions.len() {
             return Err(failure(
                 FailureKind::Unreadable,
@@ -158,6 +158,17 @@ impl Courier {
             fence: claimed.batch.fence,
             attempt: None,
         }
+    }
+}
+
+/// A row that cannot be read stays so; a storage that cannot be read just now may be later.
+const fn kind_of(error: &Error) -> FailureKind {
+    match error {
+        Error::Storage {
+            fault: StorageFault::BadRow,
+            ..
+        } => FailureKind::Unreadable,
+        _ => FailureKind::Storage,
     }
 }
 

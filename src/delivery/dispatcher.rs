@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::model::{AttemptResult, Notice, Timestamp};
-use crate::storage::{ClaimRequest, Exchanged, Settlement};
+use crate::storage::{ClaimRequest, Claimed, Exchanged, Settlement};
 
 use super::EngineParts;
 use super::courier::Courier;
@@ -66,7 +66,8 @@ impl Dispatcher {
         }
     }
 
-    pub(super) fn run(mut self) {
+    /// Runs until stopped; returns how many results the storage did not take.
+    pub(super) fn run(mut self) -> usize {
         loop {
             let patience = self.patience();
             let mail = self.parts.inbox.take(patience, self.stopping, self.idle());
@@ -77,14 +78,12 @@ impl Dispatcher {
                 self.attempts += u64::from(settlement.attempt.is_some());
                 self.unstored.push(settlement);
             }
-            if mail.stopping && !self.stopping {
-                self.stopping = true;
-                self.take_back();
-            }
+            self.stopping |= mail.stopping;
+            self.take_back();
             self.exchange();
             if self.stopping && self.in_flight == 0 && (self.unstored.is_empty() || self.gave_up())
             {
-                return;
+                return self.unstored.len();
             }
             if !self.stopping && self.stall.is_none() {
                 self.look_around();
@@ -215,8 +214,14 @@ impl Dispatcher {
         }
     }
 
+    /// Takes back what waits for a sender: all of it when stopping, else what waited so long that
+    /// its lease might end during the attempt. It is given back unsent, before anybody takes it for
+    /// lost.
     fn take_back(&mut self) {
-        for claimed in self.outbox.take_back() {
+        let now = self.parts.clock.now();
+        let stopping = self.stopping;
+        let stale = |claimed: &Claimed| stopping || !claimed.outlasts_attempt(now);
+        for claimed in self.outbox.take_back(stale) {
             self.in_flight -= 1;
             self.failing_in_flight -= usize::from(claimed.failing);
             self.unstored.push(Courier::release(&claimed));

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::model::Notice;
 use crate::storage::Claimed;
 
 use super::courier::Courier;
@@ -31,7 +32,7 @@ struct OutboxState {
 impl Outbox {
     pub(super) fn push_all(&self, claimed: Vec<Claimed>) {
         let count = claimed.len();
-        self.lock().queue.extend(claimed);
+        lock(&self.state).queue.extend(claimed);
         for _ in 0..count {
             self.changed.notify_one();
         }
@@ -41,23 +42,26 @@ impl Outbox {
     fn pop(&self) -> Option<Claimed> {
         let mut state = self
             .changed
-            .wait_while(self.lock(), |state| state.queue.is_empty() && !state.closed)
+            .wait_while(lock(&self.state), |state| {
+                state.queue.is_empty() && !state.closed
+            })
             .unwrap_or_else(PoisonError::into_inner);
         state.queue.pop_front()
     }
 
-    /// Takes back what no sender has begun.
-    pub(super) fn take_back(&self) -> Vec<Claimed> {
-        self.lock().queue.drain(..).collect()
+    /// Takes back what no sender has begun, as far as `which` says.
+    pub(super) fn take_back(&self, which: impl Fn(&Claimed) -> bool) -> VecDeque<Claimed> {
+        let mut state = lock(&self.state);
+        let (taken, kept) = std::mem::take(&mut state.queue)
+            .into_iter()
+            .partition(which);
+        state.queue = kept;
+        taken
     }
 
     fn close(&self) {
-        self.lock().closed = true;
+        lock(&self.state).closed = true;
         self.changed.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, OutboxState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -72,11 +76,20 @@ pub(crate) struct Engine {
     finished: Arc<Finished>,
 }
 
-/// Says when the dispatcher has ended.
+/// Says when the dispatcher has ended, and how many results it could not store.
 #[derive(Debug, Default)]
 struct Finished {
-    done: Mutex<bool>,
+    unstored: Mutex<Option<usize>>,
     changed: Condvar,
+}
+
+/// What became of a stop.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopped {
+    /// Whether the transport had to be shut down.
+    pub(crate) broken: bool,
+    /// Results that the storage did not take.
+    pub(crate) unstored: usize,
 }
 
 impl Engine {
@@ -109,11 +122,16 @@ impl Engine {
         let spawned = std::thread::Builder::new()
             .name("hookbox-dispatch".to_owned())
             .spawn(move || {
+                let notify = of_dispatcher.clone();
                 // Whatever happens in it, a stop must not wait for it in vain.
                 let run =
                     std::panic::AssertUnwindSafe(|| Dispatcher::new(of_dispatcher, work).run());
-                let _ = std::panic::catch_unwind(run);
-                *done.done.lock().unwrap_or_else(PoisonError::into_inner) = true;
+                let unstored = std::panic::catch_unwind(run).unwrap_or_else(|_| {
+                    let message = "the dispatcher panicked; please report it".to_owned();
+                    notify.notify(&Notice::EngineFailed { message });
+                    0
+                });
+                *lock(&done.unstored) = Some(unstored);
                 done.changed.notify_all();
             });
         match spawned {
@@ -133,22 +151,23 @@ impl Engine {
         }
     }
 
+    /// Whether the dispatcher has ended by itself: it panicked.
+    pub(crate) fn has_ended(&self) -> bool {
+        lock(&self.finished.unstored).is_some()
+    }
+
     /// Claims nothing more, gives back what was not begun, waits up to `drain` for what is in
-    /// flight and breaks it then, stores all results, and ends the threads. Returns whether the
-    /// transport was shut down on the way.
-    pub(crate) fn stop(self, drain: Duration) -> bool {
+    /// flight and breaks it then, stores all results, and ends the threads.
+    pub(crate) fn stop(self, drain: Duration) -> Stopped {
         self.inbox.stop();
-        let done = self
-            .finished
-            .done
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let (done, waited) = self
+        let (unstored, waited) = self
             .finished
             .changed
-            .wait_timeout_while(done, drain, |done| !*done)
+            .wait_timeout_while(lock(&self.finished.unstored), drain, |unstored| {
+                unstored.is_none()
+            })
             .unwrap_or_else(PoisonError::into_inner);
-        drop(done);
+        drop(unstored);
         let broken = waited.timed_out();
         if broken {
             self.courier.transport.shutdown();
@@ -156,8 +175,13 @@ impl Engine {
         join_all(vec![self.dispatcher]);
         self.outbox.close();
         join_all(self.senders);
-        broken
+        let unstored = lock(&self.finished.unstored).unwrap_or(0);
+        Stopped { broken, unstored }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn join_all(threads: Vec<JoinHandle<()>>) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::error::Result;
 use crate::model::{AppId, Jwk, JwkSet, KeyId, Notice, SigningKey, Timestamp};
-use crate::signing::Signer;
-use crate::storage::StoredKey;
+use crate::signing::{Signer, secrets_context};
+use crate::storage::{PageRequest, StoredKey, StoredWebhook, WebhookFilter};
 
 use super::{Hookbox, NewKey, app_id};
 
@@ -50,10 +50,9 @@ impl Hookbox {
         let now = self.now();
         let kid = KeyId::parse(&public.kid)?;
         let public = crate::signing::RsaPublicKey::from_jwk(public)?.to_jwk(&kid);
-        self.keys.use_external(&app_id, &kid, signer);
         let key = SigningKey {
-            app_id,
-            kid,
+            app_id: app_id.clone(),
+            kid: kid.clone(),
             public,
             has_private_part: false,
             created_at: now,
@@ -61,14 +60,13 @@ impl Hookbox {
             signs_until: None,
             published_until: None,
         };
-        self.take_over(
-            StoredKey {
-                key,
-                sealed: Vec::new(),
-            },
-            now,
-            lead,
-        )
+        let stored = StoredKey {
+            key,
+            sealed: Vec::new(),
+        };
+        let key = self.take_over(stored, now, lead)?;
+        self.keys.use_external(&app_id, &kid, signer);
+        Ok(key)
     }
 
     /// Signs with the host's own signer for a key that was added by [`Hookbox::rotate_to_signer`].
@@ -105,6 +103,58 @@ impl Hookbox {
     /// [`crate::Error::AppNotFound`].
     pub fn jwks(&self, app: &str) -> Result<JwkSet> {
         self.keys.published(&app_id(app)?, self.now())
+    }
+
+    /// Seals every private key, token and secret anew that is not sealed with the current
+    /// key-encryption key: after one was given for the first time, changed, or taken away
+    /// ([`super::Options::key_encryption_key`]). Returns how many values were sealed anew. May be
+    /// interrupted, and called again.
+    ///
+    /// # Errors
+    /// [`crate::Error::SealBroken`] for a value that none of the keys opens; storage errors.
+    pub fn reseal(&self) -> Result<usize> {
+        let mut count = 0;
+        let mut apps = PageRequest::default();
+        loop {
+            let page = self.storage.list_apps(apps.clone())?;
+            for app in &page.items {
+                count += self.keys.reseal(&app.id)? + self.reseal_webhooks(&app.id)?;
+            }
+            if page.next_cursor.is_none() {
+                return Ok(count);
+            }
+            apps = apps.after(page.next_cursor);
+        }
+    }
+
+    fn reseal_webhooks(&self, app: &AppId) -> Result<usize> {
+        let mut count = 0;
+        let mut webhooks = PageRequest::default();
+        loop {
+            let filter = WebhookFilter::default();
+            let page = self.storage.list_webhooks(app, filter, webhooks.clone())?;
+            for webhook in &page.items {
+                let stored = self.storage.get_webhook(app, &webhook.id)?;
+                if self.options.sealer.is_current(&stored.sealed) {
+                    continue;
+                }
+                let sealer = self.options.sealer.clone();
+                let random = Arc::clone(&self.options.random);
+                let context = secrets_context(app, &webhook.id);
+                let edit = move |stored: &mut StoredWebhook| {
+                    let anew = sealer.reseal(random.as_ref(), &context, &stored.sealed)?;
+                    stored.sealed = anew.unwrap_or_else(|| std::mem::take(&mut stored.sealed));
+                    Ok(())
+                };
+                self.storage
+                    .edit_webhook(app, &webhook.id, Box::new(edit))?;
+                count += 1;
+            }
+            if page.next_cursor.is_none() {
+                return Ok(count);
+            }
+            webhooks = webhooks.after(page.next_cursor);
+        }
     }
 
     pub(super) fn make_key(&self, app: &AppId, new: &NewKey, now: Timestamp) -> Result<StoredKey> {

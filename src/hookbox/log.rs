@@ -48,6 +48,9 @@ impl Hookbox {
     /// Emits events inside a transaction of the host's own, on its own connection to the box's
     /// file: they are emitted if and only if the host commits.
     ///
+    /// Do not call [`Hookbox::emit`] while the same thread holds a write transaction on this file: it
+    /// would wait for itself, and fail with `storage_busy` after ten seconds.
+    ///
     /// The box's engine notices within half a second of the commit; call [`Hookbox::wake`] after
     /// it for no delay at all.
     ///

@@ -109,7 +109,9 @@ impl Options {
     }
 
     /// Seals private keys, tokens and other secrets with this key; without one they are stored as
-    /// they are, in a file that only its owner can read. `older` keys still open what they sealed.
+    /// they are, protected by the file's mode alone: 0600 for a file that hookbox creates, the host's
+    /// own choice for one that was there. `older` keys still open what they sealed. What was stored
+    /// before stays as it was until [`Hookbox::reseal`].
     pub fn key_encryption_key(
         mut self,
         current: KeyEncryptionKey,

@@ -4,15 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delivery::{Courier, Engine, Idle};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StorageFault};
 use crate::model::{BatchId, Timestamp};
 use crate::storage::{ClaimRequest, Claimed, Exchanged, Settlement};
 use crate::transport::{Request, Response, TransportError};
 
 use super::{Hookbox, lock};
-
-/// Batches that one [`Hookbox::poll`] claims at a time.
-const POLL_BATCHES: usize = 8;
 
 /// What a poll did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,24 +53,34 @@ impl Hookbox {
         if self.storage.is_read_only() {
             return Err(Error::ReadOnly);
         }
-        let mut engine = lock(&self.engine);
-        if engine.is_none() {
-            *engine = Some(Engine::start(&self.parts())?);
+        let mut running = lock(&self.engine);
+        if running.as_ref().is_some_and(Engine::has_ended)
+            && let Some(dead) = running.take()
+        {
+            dead.stop(Duration::ZERO);
+        }
+        if running.is_none() {
+            *running = Some(Engine::start(&self.parts())?);
         }
         Ok(())
     }
 
     /// Stops the threads: claims nothing more, waits up to `drain` for requests in flight and
     /// breaks them then, and stores every result. When it returns no thread of hookbox runs. May be
-    /// started again.
+    /// started again. Other calls of this and of [`Hookbox::start`] wait until it is over.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] when the transport cannot be made anew after it was broken.
+    /// [`Error::Storage`] when the storage took no more results: what they belong to is sent again
+    /// when its lease ends. [`Error::InvalidRequest`] when the transport cannot be made anew after it
+    /// was broken.
     pub fn stop(&self, drain: Duration) -> Result<()> {
-        let Some(engine) = lock(&self.engine).take() else {
+        // Held to the end: an engine that starts meanwhile would share this one's inbox.
+        let mut running = lock(&self.engine);
+        let Some(engine) = running.take() else {
             return Ok(());
         };
-        if engine.stop(drain) {
+        let stopped = engine.stop(drain);
+        if stopped.broken {
             let mut courier = lock(&self.courier);
             let transport = self.options.make_transport()?;
             *courier = Arc::new(Courier {
@@ -83,6 +90,10 @@ impl Hookbox {
                 sealer: Arc::clone(&courier.sealer),
                 clock: Arc::clone(&courier.clock),
             });
+        }
+        if stopped.unstored > 0 {
+            let message = format!("{} results could not be stored", stopped.unstored);
+            return Err(Error::storage(StorageFault::Io, message));
         }
         Ok(())
     }
@@ -103,27 +114,24 @@ impl Hookbox {
     pub fn poll(&self, now: Timestamp) -> Result<Polled> {
         let courier = self.courier();
         let mut attempts = 0;
+        let mut results = Vec::new();
         loop {
             // Requests take time, and a lease counts from the claim.
             let now = now.max(self.now());
-            let exchanged = self.exchange(now, Vec::new(), Some(claim_all(POLL_BATCHES)))?;
-            if exchanged.claimed.is_empty() {
-                if exchanged.more {
-                    continue;
-                }
-                return Ok(Polled {
-                    attempts,
-                    next_due: exchanged.next_due,
-                });
-            }
-            for claimed in &exchanged.claimed {
-                let settlement = if claimed.outlasts_attempt(self.now()) {
+            // One at a time: nothing is ever claimed that is not sent at once.
+            let exchanged = self.exchange(now, std::mem::take(&mut results), Some(claim_all(1)))?;
+            match exchanged.claimed.first() {
+                Some(claimed) => {
                     attempts += 1;
-                    courier.deliver(claimed)
-                } else {
-                    Courier::release(claimed)
-                };
-                self.exchange(self.now(), vec![settlement], None)?;
+                    results.push(courier.deliver(claimed));
+                }
+                None if exchanged.more => {}
+                None => {
+                    return Ok(Polled {
+                        attempts,
+                        next_due: exchanged.next_due,
+                    });
+                }
             }
         }
     }
@@ -148,7 +156,7 @@ impl Hookbox {
         let courier = self.courier();
         let now = self.now();
         let exchanged = self.exchange(now, Vec::new(), Some(claim_all(max)))?;
-        let mut deliveries = Vec::new();
+        let (mut deliveries, mut failed) = (Vec::new(), Vec::new());
         for claimed in exchanged.claimed {
             match courier.prepare(&claimed, now) {
                 Ok(request) => deliveries.push(Delivery {
@@ -156,13 +164,14 @@ impl Hookbox {
                     request,
                     started: now,
                 }),
-                Err(error) => {
-                    let settlement = Courier::settlement(&claimed, now, now, Err(error));
-                    self.exchange(now, vec![settlement], None)?;
-                }
+                Err(error) => failed.push(Courier::settlement(&claimed, now, now, Err(error))),
             }
         }
-        Ok(deliveries)
+        // What was prepared is the host's to send, even if this fails: those leases end by themselves.
+        match self.exchange(now, failed, None) {
+            Err(error) if deliveries.is_empty() => Err(error),
+            _ => Ok(deliveries),
+        }
     }
 
     /// Records what came of a claimed delivery.

@@ -17,10 +17,13 @@ pub struct InFlight {
 /// How many requests a webhook may be given at once, beyond those in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimPlan {
-    /// Batches that wait and are due, the earliest first.
+    /// Batches that wait, as far as they are due, the earliest first.
     pub retries: u32,
     /// Batches to be carved from the log.
     pub fresh: u32,
+    /// Both together: what the rate limit allows. A batch that waits without being due uses none of
+    /// it up.
+    pub total: u32,
     /// Nothing at all before this time.
     pub not_before: Option<Timestamp>,
 }
@@ -44,6 +47,7 @@ pub fn plan_claim(
     let nothing = ClaimPlan {
         retries: 0,
         fresh: 0,
+        total: 0,
         not_before: None,
     };
     // A pause that lasts longer than any is a clock's that was ahead.
@@ -68,23 +72,22 @@ pub fn plan_claim(
         return match (load.fresh + load.retries, load.waiting) {
             (0, 0) => ClaimPlan {
                 fresh: 1,
+                total: 1,
                 ..nothing
             },
             (0, _) => ClaimPlan {
                 retries: 1,
+                total: 1,
                 ..nothing
             },
             _ => nothing,
         };
     }
     let width = health.ramp.unwrap_or(u32::MAX).min(policy.concurrency);
-    let retries = width
-        .saturating_sub(load.retries)
-        .min(load.waiting)
-        .min(tokens);
     ClaimPlan {
-        retries,
-        fresh: width.saturating_sub(load.fresh).min(tokens - retries),
+        retries: width.saturating_sub(load.retries).min(load.waiting),
+        fresh: width.saturating_sub(load.fresh),
+        total: tokens,
         not_before: None,
     }
 }
@@ -114,7 +117,7 @@ mod tests {
             load,
             Timestamp::from_millis(1000),
         );
-        (plan.retries, plan.fresh)
+        (plan.retries.min(plan.total), plan.fresh.min(plan.total))
     }
 
     #[test]
@@ -179,7 +182,8 @@ mod tests {
             ..plain
         };
         let mut health = Health::default();
-        assert_eq!(plan(&health, &limited, 0, 0, 1), (1, 1));
+        // What waits may not be due: it takes no token from what is fresh.
+        assert_eq!(plan(&health, &limited, 0, 0, 1), (1, 2));
         health.spend(Some(limit), Timestamp::from_millis(1000), 2);
         assert_eq!(plan(&health, &limited, 0, 0, 1), (0, 0));
     }

@@ -49,7 +49,7 @@ impl Health {
         // as wide as the cap. A recovering endpoint must not meet its whole backlog at once.
         let ramp = if was_sick { Some(1) } else { self.ramp };
         self.ramp = ramp
-            .map(|width| width * 2)
+            .map(|width| width.saturating_mul(2))
             .filter(|width| *width < policy.concurrency * 2);
         was_sick.then_some(HealthEffect::Recovered(failures))
     }

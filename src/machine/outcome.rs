@@ -8,12 +8,16 @@ use crate::model::{
 
 use super::schedule::parse_retry_after;
 
+/// An overloaded endpoint that gives no `Retry-After` is left alone for this long (contracts.md §3).
+const SLOW_DOWN: Duration = Duration::from_secs(5);
+
 /// The judgement on one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
     /// What it means for the batch.
     pub verdict: Verdict,
-    /// The endpoint's wish not to hear from us for so long (429 and 503 only).
+    /// For how long not to send anything: the endpoint's wish (429 and 503), or a little while when
+    /// it is overloaded and names none (429, 502, 504).
     pub retry_after: Option<Duration>,
     /// The endpoint's wish not to hear from us at all.
     pub deactivate: Option<DeactivationReason>,
@@ -82,12 +86,13 @@ pub fn judge(
     } else {
         (status == 410 && policy.deactivate_on_gone).then_some(DeactivationReason::Gone)
     };
-    let retry_after = match status {
+    let hint = match status {
         429 | 503 => headers
             .retry_after
             .and_then(|value| parse_retry_after(value, now)),
         _ => None,
     };
+    let retry_after = hint.or(matches!(status, 429 | 502 | 504).then_some(SLOW_DOWN));
     Outcome {
         verdict,
         retry_after,
@@ -169,12 +174,17 @@ mod tests {
     #[test]
     fn retry_after_counts_on_429_and_503_only() {
         let policy = Profile::prelude().delivery;
-        for (status, counts) in [(429, true), (503, true), (500, false), (200, false)] {
-            assert_eq!(
-                verdict(&policy, status, None).retry_after.is_some(),
-                counts,
-                "{status}"
-            );
+        let hint = Some(Duration::from_secs(7));
+        for (status, expected) in [
+            (429, hint),
+            (503, hint),
+            (502, Some(SLOW_DOWN)),
+            (504, Some(SLOW_DOWN)),
+            (500, None),
+            (200, None),
+        ] {
+            let outcome = verdict(&policy, status, None);
+            assert_eq!(outcome.retry_after, expected, "{status}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::step::OUR_FAULT_WAIT;
 use crate::model::{DeliveryPolicy, EndReason, RetrySchedule, Timestamp};
 
 /// What follows a failed attempt.
@@ -69,7 +70,9 @@ pub fn longest_wait(policy: &DeliveryPolicy) -> Duration {
         RetrySchedule::Doubling { cap, .. } => *cap,
         RetrySchedule::Waits(waits) => waits.iter().copied().max().unwrap_or_default(),
     };
-    (plain + jitter(plain, policy.jitter_percent, u64::MAX)).max(policy.retry_after_max)
+    (plain + jitter(plain, policy.jitter_percent, u64::MAX))
+        .max(policy.retry_after_max)
+        .max(OUR_FAULT_WAIT)
 }
 
 /// A share of `wait` between nothing and `percent`, in whole milliseconds, decided by `random`.

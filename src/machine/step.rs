@@ -10,7 +10,7 @@ use super::outcome::{Outcome, Verdict};
 use super::schedule::{Next, next_attempt};
 
 /// After a fault on our side, the next attempt is due after this. It spends no budget.
-const OUR_FAULT_WAIT: Duration = Duration::from_secs(60);
+pub(super) const OUR_FAULT_WAIT: Duration = Duration::from_secs(60);
 
 /// A batch that only ever met faults on our side is given up after this, whatever its schedule.
 const OUR_FAULT_WINDOW: Duration = Duration::from_secs(14 * 86_400);
@@ -122,7 +122,7 @@ pub fn step(
             batch.status = Leased;
             batch.due_at = Some(lease_until);
             batch.attempts = batch.attempts.saturating_add(1);
-            batch.fence += 1;
+            batch.fence = batch.fence.saturating_add(1);
             batch.window_start.get_or_insert(now);
             Ok(Settled::Plain)
         }
@@ -148,8 +148,13 @@ pub fn step(
                 random,
             ))
         }
-        // Cancelled while it was out: the attempt took place and is recorded, no more.
-        (Cancelled, Input::Settle { fence, .. }) if fence == batch.fence => Ok(Settled::Plain),
+        // Cancelled while it was out: the attempt took place and is recorded, once.
+        (Cancelled, Input::Settle { fence, .. })
+            if fence == batch.fence && batch.end_reason == Some(EndReason::ByHost) =>
+        {
+            batch.fence = batch.fence.saturating_add(1);
+            Ok(Settled::Plain)
+        }
         (Leased, Input::Release { fence, active }) if fence == batch.fence => {
             // As if it had not been claimed; only the fence remembers.
             batch.attempts = batch.attempts.saturating_sub(1);
@@ -241,7 +246,7 @@ fn settle(
         return exhaust(batch, reason, now);
     }
     let k = batch.failures;
-    batch.failures += 1;
+    batch.failures = batch.failures.saturating_add(1);
     let suspect = verdict == Verdict::TooLarge
         || (answered && others_succeed && batch.failures >= POISON_AFTER_FAILURES);
     if policy.split && suspect && batch.positions.len() > 1 {

@@ -328,6 +328,8 @@ fn the_diagram_is_the_code() {
                     let mut from = batch(2, mode);
                     from.status = status;
                     from.failures = failures;
+                    from.end_reason =
+                        (status == BatchStatus::Cancelled).then_some(EndReason::ByHost);
                     from.fence = 5;
                     for input in inputs(&from) {
                         let mut to = from.clone();

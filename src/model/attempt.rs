@@ -63,8 +63,12 @@ pub enum FailureKind {
     Proxy,
     /// The request could not be signed. Never charged to the endpoint.
     Signing,
-    /// The batch's events could not be read. Never charged to the endpoint.
+    /// Events of the batch are gone or spoiled. Never charged to the endpoint.
     Unreadable,
+    /// The storage could not be read just then. Never charged to the endpoint.
+    Storage,
+    /// The box was being stopped; nothing was sent. Never charged to the endpoint.
+    Stopped,
     /// The delivery panicked; contained. Never charged to the endpoint.
     Panic,
     /// The lease ended without a result: the sender died, or could not store it.
@@ -73,7 +77,7 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Dns,
         Self::AddressDenied,
         Self::Connect,
@@ -84,6 +88,8 @@ impl FailureKind {
         Self::Proxy,
         Self::Signing,
         Self::Unreadable,
+        Self::Storage,
+        Self::Stopped,
         Self::Panic,
         Self::Lost,
     ];
@@ -102,6 +108,8 @@ impl FailureKind {
             Self::Proxy => "proxy",
             Self::Signing => "signing",
             Self::Unreadable => "unreadable",
+            Self::Storage => "storage",
+            Self::Stopped => "stopped",
             Self::Panic => "panic",
             Self::Lost => "lost",
         }
@@ -113,7 +121,13 @@ impl FailureKind {
     pub const fn is_ours(self) -> bool {
         matches!(
             self,
-            Self::Proxy | Self::Signing | Self::Unreadable | Self::Panic | Self::Lost
+            Self::Proxy
+                | Self::Signing
+                | Self::Unreadable
+                | Self::Storage
+                | Self::Stopped
+                | Self::Panic
+                | Self::Lost
         )
     }
 
@@ -128,6 +142,8 @@ impl FailureKind {
                 | Self::Tls
                 | Self::Signing
                 | Self::Unreadable
+                | Self::Storage
+                | Self::Stopped
         )
     }
 }

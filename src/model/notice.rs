@@ -82,6 +82,11 @@ pub enum Notice {
         /// Which column, and what is wrong with it.
         message: String,
     },
+    /// The threads ended by a bug; deliveries wait until the host starts them again.
+    EngineFailed {
+        /// What happened.
+        message: String,
+    },
     /// The storage refuses writes: nothing new is sent until what was sent is stored.
     StorageStalled {
         /// The storage's error.

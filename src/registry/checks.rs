@@ -40,6 +40,10 @@ const HEADERS_RESERVED: [&str; 15] = [
     "x-webhook-signature-v2",
 ];
 
+/// Nesting of a payload. With the envelope around it a body stays below 128, where common parsers
+/// (`serde_json` among them) stop reading.
+const DEPTH_MAX: usize = 120;
+
 /// Waits in a custom retry schedule.
 const WAITS_MAX: usize = 100;
 
@@ -239,10 +243,14 @@ pub(crate) fn check_event(event: &NewEvent, payload_bytes_max: usize) -> Result<
             limit: payload_bytes_max,
         });
     }
-    // Reads it through without building it. serde_json refuses nesting deeper than 128, which
-    // keeps receivers' parsers safe as well.
+    // Reads it through without building it.
     if let Err(error) = serde_json::from_str::<IgnoredAny>(&event.payload) {
         return Err(Error::InvalidPayload(error.to_string()));
+    }
+    if depth(&event.payload) > DEPTH_MAX {
+        return Err(Error::InvalidPayload(format!(
+            "it is nested deeper than {DEPTH_MAX}"
+        )));
     }
     if let Some(key) = &event.idempotency_key
         && !(1..=255).contains(&key.len())
@@ -253,6 +261,25 @@ pub(crate) fn check_event(event: &NewEvent, payload_bytes_max: usize) -> Result<
         ));
     }
     Ok(())
+}
+
+/// How deeply a valid JSON text is nested.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 #[cfg(test)]
@@ -341,6 +368,10 @@ mod tests {
             let error = check_event(&event(payload), 1000).unwrap_err();
             assert_eq!(error.code(), "invalid_payload", "{payload}");
         }
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert_eq!(check_event(&event(&nested(DEPTH_MAX)), 1000), Ok(()));
+        assert!(check_event(&event(&nested(DEPTH_MAX + 1)), 1000).is_err());
+        assert_eq!(depth(r#"{"a\\":"[[[","b\"[":[{}]}"#), 3);
         let limit = check_event(&event("\"12345\""), 6).unwrap_err();
         assert_eq!(limit.code(), "payload_too_large");
         assert!(check_event(&event("1").key(""), 6).is_err());

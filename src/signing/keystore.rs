@@ -158,6 +158,28 @@ impl KeyStore {
         Ok(stored.into_iter().map(|one| one.key).collect())
     }
 
+    /// Seals an app's private keys anew where they are not sealed as they would be now; returns how
+    /// many.
+    pub(crate) fn reseal(&self, app: &AppId) -> Result<usize> {
+        let stale = |stored: &&StoredKey| {
+            !stored.sealed.is_empty() && !self.sealer.is_current(&stored.sealed)
+        };
+        let count = self.storage.keys(app)?.iter().filter(stale).count();
+        if count > 0 {
+            let (app_id, sealer) = (app.clone(), Arc::clone(&self.sealer));
+            let random = Arc::clone(&self.random);
+            self.edit(app, move |keys| {
+                for stored in keys.iter_mut().filter(|stored| !stored.sealed.is_empty()) {
+                    let context = context(&app_id, &stored.key.kid);
+                    let anew = sealer.reseal(random.as_ref(), &context, &stored.sealed)?;
+                    stored.sealed = anew.unwrap_or_else(|| std::mem::take(&mut stored.sealed));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(count)
+    }
+
     /// Drops what is cached of an app.
     pub(crate) fn forget(&self, app: &AppId) {
         let mut cached = self.lock();
@@ -198,10 +220,11 @@ impl KeyStore {
         let index = (app.clone(), key.kid.clone());
         {
             let cached = self.lock();
-            let ready = cached
-                .external
-                .get(&index)
-                .or_else(|| cached.signers.get(&index));
+            let ready = if key.has_private_part {
+                cached.signers.get(&index)
+            } else {
+                cached.external.get(&index)
+            };
             if let Some(signer) = ready {
                 return Ok((index.1, Arc::clone(signer)));
             }

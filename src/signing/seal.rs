@@ -84,13 +84,13 @@ pub struct Sealer {
 impl Sealer {
     /// Seals with `current`; opens with it and with the `older` ones. To change the key, open the
     /// box with the new one as `current` and the previous one among `older`, then
-    /// [`Sealer::reseal`] every stored value.
+    /// [`crate::Hookbox::reseal`].
     #[must_use]
     pub const fn new(current: Option<KeyEncryptionKey>, older: Vec<KeyEncryptionKey>) -> Self {
         Self { current, older }
     }
 
-    /// Seals a value for one place, which `context` names (such as `key/54e9ujn/<kid>`).
+    /// Seals a value for one place, which `context` names: it opens in no other.
     ///
     /// # Errors
     /// As [`Random::fill`].

@@ -163,8 +163,8 @@ pub trait Storage: Debug + Send + Sync {
     /// Storage errors only.
     fn list_apps(&self, page: PageRequest) -> Result<Page<App>>;
 
-    /// Enables or disables an app. While disabled it takes no events and no changes, and its
-    /// deliveries wait.
+    /// Enables or disables an app. While disabled it takes no events and no changes to its webhooks,
+    /// and its deliveries wait; an operator can still look, resend, cancel, replay and rotate keys.
     ///
     /// # Errors
     /// [`crate::Error::AppNotFound`].
@@ -228,7 +228,8 @@ pub trait Storage: Debug + Send + Sync {
 
     /// Changes a webhook, and keeps its subscriptions and batches in step: from this position on it
     /// is owed what the changed webhook is subscribed to; what it was owed before stays owed; its
-    /// waiting batches are parked when it becomes inactive, and resumed when active.
+    /// waiting batches are parked when it becomes inactive, and resumed when active. An edit that
+    /// changes nothing but the sealing of the secrets is allowed for a disabled app too.
     ///
     /// # Errors
     /// As [`Storage::create_webhook`], [`crate::Error::WebhookNotFound`], and what `edit` returns.

@@ -266,14 +266,14 @@ impl Transport for HttpTransport {
     fn send(&self, request: &Request) -> std::result::Result<Response, TransportError> {
         let shut_down = |kind| failure::new(kind, "the transport was shut down".to_owned());
         if self.closed.load(Ordering::SeqCst) {
-            return Err(shut_down(FailureKind::Connect));
+            return Err(shut_down(FailureKind::Stopped));
         }
         self.try_send(request).map_err(|error| {
             // Broken by us, then: the endpoint is not to blame, and may have got the request.
-            if self.closed.load(Ordering::SeqCst) && !error.kind.is_before_sending() {
-                shut_down(FailureKind::Lost)
-            } else {
-                error
+            match self.closed.load(Ordering::SeqCst) {
+                true if error.kind.is_before_sending() => shut_down(FailureKind::Stopped),
+                true => shut_down(FailureKind::Lost),
+                false => error,
             }
         })
     }

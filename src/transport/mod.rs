@@ -116,6 +116,7 @@ pub trait Transport: Debug + Send + Sync {
     fn send(&self, request: &Request) -> Result<Response, TransportError>;
 
     /// Breaks what is in flight, as far as it can, so that [`Transport::send`] returns soon. Called
-    /// once, when a stop has waited long enough; nothing is sent through this transport after it.
+    /// when a stop has waited long enough. hookbox's own transport is replaced after it; a host's must
+    /// be able to send again, should the box be started again.
     fn shutdown(&self) {}
 }

@@ -210,3 +210,35 @@ fn a_copy_made_while_in_use_is_whole() {
     assert!(hooks.event(&id.parse().unwrap()).is_ok());
     assert_eq!(hooks.check().unwrap(), Vec::<String>::new());
 }
+
+/// Rows that somebody spoiled by hand hold up their own webhook, and nobody else's. Method: one
+/// damage at a time beside a healthy webhook, told by a notice, deliveries counted.
+#[test]
+fn a_spoiled_row_holds_up_its_own_webhook_only() {
+    for damage in [
+        "DELETE FROM hookbox_webhook WHERE url LIKE '%/bad'",
+        "UPDATE hookbox_webhook_state SET health = '{\"ramp\":-1}' WHERE webhook_no = 1",
+        "UPDATE hookbox_webhook SET overrides = '7', version = 1 WHERE url LIKE '%/bad'",
+        "UPDATE hookbox_subscription SET type = 'a' || char(10) WHERE webhook_no = 1",
+        "INSERT INTO hookbox_subscription SELECT webhook_no, '*', from_position, until_position,
+             environment, app_id FROM hookbox_subscription WHERE webhook_no = 1",
+        "UPDATE hookbox_event SET id = NULL WHERE 0",
+    ] {
+        let bench = Bench::new();
+        bench.webhook("bad");
+        bench.webhook("good");
+        bench.emit("1");
+        let db = rusqlite::Connection::open(bench.path()).unwrap();
+        db.execute_batch(&format!("PRAGMA foreign_keys = OFF; {damage}"))
+            .unwrap();
+        bench.poll();
+        bench.emit("2");
+        bench.poll();
+        let good = bench.net.deliveries();
+        let good = good
+            .iter()
+            .filter(|one| one.url.as_str().ends_with("/good"));
+        let events: usize = good.map(|one| events_in(one).len()).sum();
+        assert_eq!(events, 2, "{damage}");
+    }
+}

@@ -285,6 +285,36 @@ fn a_stop_gives_back_what_was_not_begun_and_ends_every_thread() {
     );
 }
 
+/// Several threads start and stop one box at random while it delivers: at the end it is stopped,
+/// starts again, and nothing is lost.
+#[test]
+fn starts_and_stops_may_race() {
+    let bench = Bench::new();
+    bench.webhook("a");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    bench.hooks.start().unwrap();
+                    bench.emit("1");
+                    bench.hooks.stop(Duration::from_secs(5)).unwrap();
+                }
+            });
+        }
+    });
+    bench.hooks.start().unwrap();
+    until("all is delivered", || {
+        let sent: usize = bench
+            .net
+            .deliveries()
+            .iter()
+            .map(|one| events_in(one).len())
+            .sum();
+        sent >= 100
+    });
+    bench.hooks.stop(Duration::from_secs(5)).unwrap();
+}
+
 #[test]
 fn an_idle_box_writes_nothing_and_hardly_wakes() {
     alone(

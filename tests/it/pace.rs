@@ -254,3 +254,51 @@ fn a_poll_over_slow_endpoints_keeps_its_leases() {
         "each request is one recorded attempt"
     );
 }
+
+/// One token left, and a retry that is not due: the token is for what is fresh.
+#[test]
+fn a_retry_that_is_not_due_takes_no_token_from_fresh_batches() {
+    let bench = Bench::new();
+    let webhook = bench.webhook("a");
+    let overrides = Overrides {
+        rate_limit: Some(RateLimit { per_second: 1 }),
+        ..Overrides::default()
+    };
+    let update = hookbox::model::WebhookUpdate {
+        overrides: Some(overrides),
+        ..Default::default()
+    };
+    bench.hooks.update_webhook(APP, &webhook, update).unwrap();
+    bench.net.script(|_| status(500));
+    bench.emit("1");
+    assert_eq!(bench.poll().attempts, 1);
+    bench.net.script(|_| status(200));
+    for number in 2..6 {
+        bench.clock.advance(Duration::from_secs(2));
+        bench.emit(number.to_string());
+        assert_eq!(bench.poll().attempts, 1, "event {number} goes at once");
+    }
+}
+
+/// A fault on our side waits a minute, however short the webhook's own waits are.
+#[test]
+fn our_own_fault_is_not_retried_in_a_hot_loop() {
+    let bench = Bench::new();
+    let mut profile = Profile::prelude();
+    profile.delivery.retry = hookbox::model::RetrySchedule::Waits(vec![Duration::from_secs(1); 3]);
+    profile.delivery.retry_after_max = Duration::ZERO;
+    let new = NewApp {
+        profile,
+        ..NewApp::new("short".parse().unwrap())
+    };
+    bench.hooks.create_app_with(new).unwrap();
+    let events = hookbox::model::Events::only([EventType::parse(TYPE).unwrap()]);
+    let new = hookbox::model::NewWebhook::new("https://example.com/short").events(events);
+    let webhook = bench.hooks.create_webhook("short", new).unwrap();
+    bench.hooks.activate("short", &webhook.id).unwrap();
+    bench.net.script(|_| failure(FailureKind::Proxy));
+    bench.hooks.emit("short", TYPE, "1").unwrap();
+    let polled = bench.poll();
+    assert_eq!(polled.attempts, 1);
+    assert_eq!(polled.next_due, Some(START.plus(Duration::from_secs(60))));
+}

@@ -246,3 +246,31 @@ fn keys_are_published_before_they_sign_and_after() {
         assert_eq!(*kid == key.kid.to_string(), hours == 2);
     }
 }
+
+/// A box that was used without a key, then with one, then with another: after each `reseal` the
+/// current key alone opens everything, of a disabled app too.
+#[test]
+fn everything_can_be_sealed_anew_under_another_key() {
+    let bench = Bench::new();
+    let webhook = bench.webhook("a");
+    bench.hooks.disable_app(APP).unwrap();
+    let key = |byte: u8| KeyEncryptionKey::from_bytes(&[byte; 32]);
+    let open = |current: u8, older: Vec<KeyEncryptionKey>| {
+        Options::new()
+            .transport(bench.net.clone())
+            .key_encryption_key(key(current), older)
+            .open(bench.path())
+            .unwrap()
+    };
+    let first = open(1, Vec::new());
+    assert_eq!(first.reseal().unwrap(), 2, "a private key and a webhook");
+    assert_eq!(first.reseal().unwrap(), 0);
+    let wrong = open(2, Vec::new()).reseal().unwrap_err();
+    assert_eq!(wrong.code(), "seal_broken");
+    assert_eq!(open(2, vec![key(1)]).reseal().unwrap(), 2);
+    let second = open(2, Vec::new());
+    second.enable_app(APP).unwrap();
+    second.activate(APP, &webhook).unwrap();
+    second.emit(APP, TYPE, "1").unwrap();
+    assert_eq!(second.poll(START).unwrap().attempts, 1);
+}

@@ -219,6 +219,11 @@ fn carve(
             break false;
         };
         looked_at += 1;
+        // Spans do not overlap, unless somebody spoiled them: no position is taken twice.
+        if entry.position <= taken {
+            *slot = next_entry(rows)?;
+            continue;
+        }
         if looked_at > ENTRIES_MAX
             || (entry.matches && !carver.offer(entry.position, entry.bytes, entry.mode))
         {

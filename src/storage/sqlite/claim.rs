@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::clock::Prng;
-use crate::error::{Error, Result, StorageFault};
+use crate::error::Result;
 use crate::machine::{Input, Settled, longest_wait, plan_claim, step};
 use crate::model::{
     App, AppState, Attempt, AttemptResult, Batch, BatchId, BatchStatus, DeliveryMode,
@@ -17,6 +17,8 @@ use crate::model::{
 };
 use crate::storage::{ClaimRequest, Claimed, Exchanged, StoredWebhook};
 
+use super::commit::nested;
+use super::error::is_one_rows;
 use super::ready::{next_timer, ready_apps, ready_webhooks, wake_timers};
 use super::settle::exhausted;
 use super::state::{self, WebhookState};
@@ -79,15 +81,19 @@ fn claim_class(
             if room == 0 {
                 break;
             }
-            let looked = look_at(db, cache, webhook_no, now, room, random, exchanged);
+            let (claimed, noticed) = (exchanged.claimed.len(), exchanged.notices.len());
+            let looked = nested(db, || {
+                look_at(db, cache, webhook_no, now, room, random, exchanged)
+            });
             match looked {
-                // A row that somebody spoiled holds up its own webhook only.
-                Err(Error::Storage {
-                    fault: StorageFault::BadRow,
-                    message,
-                }) => {
+                // What somebody spoiled holds up its own webhook only.
+                Err(error) if is_one_rows(&error) => {
+                    exchanged.claimed.truncate(claimed);
+                    exchanged.notices.truncate(noticed);
                     state::look_later(db, webhook_no, now.plus(BAD_ROW_WAIT))?;
-                    exchanged.notices.push(Notice::BadRow { message });
+                    exchanged.notices.push(Notice::BadRow {
+                        message: error.to_string(),
+                    });
                 }
                 other => other?,
             }
@@ -130,6 +136,7 @@ fn look_at(
                 failing,
             });
         };
+        let room = room.min(plan.total as usize);
         let retries = room.min(plan.retries as usize);
         let taken = claim_retries(db, &subject, webhook_no, now, retries, &mut take)?;
         let fresh = (room - taken).min(plan.fresh as usize);

@@ -237,6 +237,20 @@ fn run_group(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<()> {
     }
 }
 
+/// Runs a part of a transaction that is undone by itself when it fails.
+pub(super) fn nested<T>(db: &Connection, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    execute(db, "SAVEPOINT hookbox_part")?;
+    let result = work();
+    // Some errors (disk full, I/O) end the whole transaction by themselves.
+    if !db.is_autocommit() {
+        if result.is_err() {
+            execute(db, "ROLLBACK TO hookbox_part")?;
+        }
+        execute(db, "RELEASE hookbox_part")?;
+    }
+    result
+}
+
 fn run_nested(connection: &Connection, job: &mut dyn Job) -> Result<()> {
     execute(connection, "SAVEPOINT hookbox_write")?;
     if !job.run(connection) && !connection.is_autocommit() {

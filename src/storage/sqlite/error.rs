@@ -9,7 +9,10 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         let fault = match &error {
             rusqlite::Error::SqliteFailure(failure, _) => fault_of(*failure),
-            rusqlite::Error::FromSqlConversionFailure(..)
+            // A row that must be there is not, or holds what fits no column of ours.
+            rusqlite::Error::QueryReturnedNoRows
+            | rusqlite::Error::ToSqlConversionFailure(..)
+            | rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)
             | rusqlite::Error::InvalidColumnType(..)
             | rusqlite::Error::Utf8Error(..) => StorageFault::BadRow,
@@ -40,6 +43,22 @@ pub(super) fn commit_error(error: rusqlite::Error) -> Error {
         } => Error::storage(StorageFault::CommitUnknown, message),
         other => other,
     }
+}
+
+/// Whether an error comes from what one row says, not from the storage as a whole.
+pub(super) const fn is_one_rows(error: &Error) -> bool {
+    !matches!(
+        error,
+        Error::Storage {
+            fault: StorageFault::Busy
+                | StorageFault::Full
+                | StorageFault::ReadOnly
+                | StorageFault::Corrupt
+                | StorageFault::CommitUnknown
+                | StorageFault::Io,
+            ..
+        }
+    )
 }
 
 /// A stored value that hookbox would not have written.

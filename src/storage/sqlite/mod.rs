@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex};
 use rusqlite::Connection;
 
 use crate::clock::Prng;
-use crate::error::{Error, Result, StorageFault};
+use crate::error::{Error, Result};
 use crate::model::{
     App, AppId, AppState, Attempt, Batch, BatchId, Event, EventId, EventType, Notice, Positions,
     Timestamp, Webhook, WebhookId,
@@ -40,7 +40,8 @@ use crate::storage::{
     StoredWebhook, WebhookFilter,
 };
 use cache::Cache;
-use commit::{CommitQueue, lock};
+use commit::{CommitQueue, lock, nested};
+use error::is_one_rows;
 use open::Location;
 use upkeep::PruneCursor;
 
@@ -136,7 +137,7 @@ impl SqliteStorage {
         app: &AppId,
         events: &[PreparedEvent],
     ) -> Result<Vec<EventId>> {
-        log::emit(transaction, app, events)
+        nested(transaction, || log::emit(transaction, app, events))
     }
 
     fn write<T, F>(&self, work: F) -> Result<T>
@@ -364,7 +365,10 @@ impl Storage for SqliteStorage {
         }
         let reader = self.location.reader()?;
         reader.execute_batch("PRAGMA query_only = OFF;")?;
-        upkeep::backup(&reader, to)
+        upkeep::backup(&reader, to).inspect_err(|_| {
+            // An empty file would only be in the way of the next try.
+            let _ = std::fs::remove_file(to);
+        })
     }
 
     fn batches_of(&self, event: &Event) -> Result<Vec<Batch>> {
@@ -383,24 +387,23 @@ fn exchange(
     let mut exchanged = Exchanged::default();
     let mut random = Prng::new(seed);
     for settlement in results {
-        let settled = settle::settle(
-            db,
-            cache,
-            now,
-            settlement,
-            &mut random,
-            &mut exchanged.notices,
-        );
+        let mut notices = Vec::new();
+        let settled = nested(db, || {
+            settle::settle(db, cache, now, settlement, &mut random, &mut notices)
+        });
         match settled {
-            Ok(true) => {}
-            Ok(false) => exchanged.lost.push(settlement.batch_id),
-            // One row that somebody spoiled must not hold up the others.
-            Err(Error::Storage {
-                fault: StorageFault::BadRow,
-                message,
-            }) => {
+            Ok(kept) => {
+                exchanged.notices.append(&mut notices);
+                if !kept {
+                    exchanged.lost.push(settlement.batch_id);
+                }
+            }
+            // What somebody spoiled must not hold up the others.
+            Err(error) if is_one_rows(&error) => {
                 exchanged.lost.push(settlement.batch_id);
-                exchanged.notices.push(Notice::BadRow { message });
+                exchanged.notices.push(Notice::BadRow {
+                    message: error.to_string(),
+                });
             }
             Err(error) => return Err(error),
         }

@@ -120,11 +120,15 @@ pub(super) fn edit(
     id: &WebhookId,
     edit: EditWebhook,
 ) -> Result<StoredWebhook> {
-    apps::require_enabled(db, app)?;
-    let no = number(db, app, id)?;
+    let enabled = apps::require_enabled(db, app);
+    let no = number(db, app, id).or_else(|error| enabled.clone().and(Err(error)))?;
     let before = by_number(db, no)?;
     let mut after = before.clone();
-    edit(&mut after)?;
+    edit(&mut after).or_else(|error| enabled.clone().and(Err(error)))?;
+    let only_sealed_anew = after.webhook == before.webhook && after.sealed != before.sealed;
+    if !only_sealed_anew {
+        enabled?;
+    }
     require_types(db, &after.webhook.events, &before.webhook.events)?;
     save(db, no, &before.webhook, &after)?;
     by_number(db, no)

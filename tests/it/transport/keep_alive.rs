@@ -100,7 +100,7 @@ fn shutdown_breaks_what_is_in_flight() {
     });
     assert!(begun.elapsed() < LONG / 2);
     assert_fails(result, FailureKind::Lost);
-    assert_fails(send(&transport, &request), FailureKind::Connect);
+    assert_fails(send(&transport, &request), FailureKind::Stopped);
     assert_eq!(server.connections(), 1);
 }
 
