@@ -110,14 +110,14 @@ impl Options {
 
     /// Seals private keys, tokens and other secrets with this key; without one they are stored as
     /// they are, protected by the file's mode alone: 0600 for a file that hookbox creates, the host's
-    /// own choice for one that was there. `older` keys still open what they sealed. What was stored
+    /// own choice for one that was there. `older` keys still open what they sealed; with them and no current key, the way leads back. What was stored
     /// before stays as it was until [`Hookbox::reseal`].
     pub fn key_encryption_key(
         mut self,
-        current: KeyEncryptionKey,
+        current: impl Into<Option<KeyEncryptionKey>>,
         older: Vec<KeyEncryptionKey>,
     ) -> Self {
-        self.sealer = Sealer::new(Some(current), older);
+        self.sealer = Sealer::new(current.into(), older);
         self
     }
 

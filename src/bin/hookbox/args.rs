@@ -48,6 +48,9 @@ pub struct Global {
     /// A file with the key-encryption key: 32 bytes in base64 (or the key itself in `HOOKBOX_KEY`)
     #[arg(long, global = true, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+    /// A file with an earlier key, which still opens what it sealed; may be repeated
+    #[arg(long, global = true, value_name = "FILE")]
+    pub old_key_file: Vec<PathBuf>,
 }
 
 /// What one `--allow-private` stands for; a type of its own, as clap reads `Vec<Vec<_>>` otherwise.
@@ -116,6 +119,8 @@ pub enum Command {
     },
     /// The box's sizes
     Stats,
+    /// Seal every secret anew with the key of `--key-file` (plain, without one)
+    Reseal,
     /// Copy the whole box to a new file while it is in use
     Backup { file: PathBuf },
 }

@@ -48,9 +48,11 @@ pub fn options(global: &Global) -> Outcome<Options> {
         ..AddressPolicy::default()
     };
     let options = Options::new().addresses(policy);
+    let older = global.old_key_file.iter().map(|path| read_key(path));
+    let older = older.collect::<Outcome<Vec<_>>>()?;
     Ok(match key(global)? {
-        Some(key) => options.key_encryption_key(key, Vec::new()),
-        None => options,
+        None if older.is_empty() => options,
+        key => options.key_encryption_key(key, older),
     })
 }
 
@@ -68,18 +70,22 @@ pub fn exists(path: &Path) -> Outcome {
 
 /// The file wins over the environment: it was asked for in so many words.
 fn key(global: &Global) -> Outcome<Option<KeyEncryptionKey>> {
-    let text = match &global.key_file {
-        Some(path) => {
-            warn_if_open_to_others(path);
-            let text = std::fs::read_to_string(path);
-            Secret::new(text.map_err(|error| Failure::file(path, &error))?)
-        }
+    match &global.key_file {
+        Some(path) => read_key(path).map(Some),
         None => match std::env::var(KEY_VARIABLE) {
-            Ok(text) if !text.is_empty() => Secret::new(text),
-            _ => return Ok(None),
+            Ok(text) if !text.is_empty() => {
+                Ok(Some(KeyEncryptionKey::from_base64(&Secret::new(text))?))
+            }
+            _ => Ok(None),
         },
-    };
-    Ok(Some(KeyEncryptionKey::from_base64(&text)?))
+    }
+}
+
+fn read_key(path: &Path) -> Outcome<KeyEncryptionKey> {
+    warn_if_open_to_others(path);
+    let text = std::fs::read_to_string(path);
+    let text = Secret::new(text.map_err(|error| Failure::file(path, &error))?);
+    Ok(KeyEncryptionKey::from_base64(&text)?)
 }
 
 fn warn_if_open_to_others(path: &Path) {

@@ -86,6 +86,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Check => upkeep::check(global, out),
         Command::Prune { older_than } => upkeep::prune(global, out, older_than),
         Command::Stats => upkeep::stats(global, out),
+        Command::Reseal => upkeep::reseal(global, out),
         Command::Backup { file } => upkeep::backup(global, out, &file),
     }
 }

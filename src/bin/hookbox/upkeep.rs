@@ -66,6 +66,18 @@ pub fn stats(global: &Global, out: Output) -> Outcome {
 }
 
 #[derive(Serialize)]
+struct Resealed {
+    sealed_anew: usize,
+}
+
+pub fn reseal(global: &Global, out: Output) -> Outcome {
+    let sealed_anew = boxes::change(global)?.reseal()?;
+    out.result(&Resealed { sealed_anew }, || {
+        format!("Sealed {sealed_anew} values anew.")
+    })
+}
+
+#[derive(Serialize)]
 struct BackedUp {
     file: String,
     bytes: u64,

@@ -212,6 +212,17 @@ fn a_sealed_box_needs_its_key() {
         .refused(1, "seal_broken");
     let opened = shell.json(&["webhook", "secret", APP, id, "--key-file", &key]);
     assert!(opened["secrets"][0].as_str().unwrap().starts_with("whsec_"));
+    let next = shell.file("next", "HwABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4=\n");
+    let moved = shell.json(&["reseal", "--key-file", &next, "--old-key-file", &key]);
+    assert_eq!(moved["sealed_anew"], 1);
+    let again = shell.json(&["webhook", "secret", APP, id, "--key-file", &next]);
+    assert_eq!(again["secrets"], opened["secrets"]);
+    let plain = shell.json(&["reseal", "--old-key-file", &next]);
+    assert_eq!(plain["sealed_anew"], 1);
+    assert_eq!(
+        shell.json(&["webhook", "secret", APP, id])["secrets"],
+        opened["secrets"]
+    );
     let bad = shell.file("bad", "short");
     let wrong = shell.run(&["stats", "--key-file", &bad]);
     assert_eq!(wrong.code, 1, "{wrong:?}");
