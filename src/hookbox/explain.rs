@@ -54,15 +54,21 @@ impl Hookbox {
             "`{}` was emitted at {} as {} of app `{}`, at position {} of the log.",
             event.id, event.created_at, event.event_type, event.app_id, event.position
         )];
+        let awaited = self.storage.awaited_by(&event)?;
         sentences.push(match batches.len() {
-            0 => {
-                "It is in no batch: no webhook was active and subscribed as it was emitted, or its \
-                  turn has not come (see the backlog)."
+            0 if awaited.is_empty() => {
+                "It is in no batch, and owed to nobody: no webhook was active \
+                                        and subscribed as it was emitted."
                     .to_owned()
             }
             1 => "It is in 1 batch.".to_owned(),
-            count => format!("It is in {count} batches."),
+            many => format!("It is in {many} batches."),
         });
+        for webhook in awaited {
+            sentences.push(format!(
+                "It waits in the backlog of `{webhook}`, to be sent in its turn."
+            ));
+        }
         Ok(EventStory {
             event,
             batches,

@@ -8,23 +8,14 @@ use crate::model::{AppId, BatchId, Positions, Profile, WebhookId, WebhookIdStyle
 
 fn batch(events: i64, mode: DeliveryMode) -> Batch {
     let now = Timestamp::from_millis(0);
-    Batch {
-        id: BatchId::new(now, 1),
-        app_id: AppId::parse("app").unwrap(),
-        webhook_id: WebhookId::new(WebhookIdStyle::WebUlid, now, 1),
-        positions: (1..=events).collect::<Positions>(),
-        parent: None,
+    Batch::new(
+        BatchId::new(now, 1),
+        AppId::parse("app").unwrap(),
+        WebhookId::new(WebhookIdStyle::WebUlid, now, 1),
+        (1..=events).collect::<Positions>(),
         mode,
-        status: BatchStatus::Waiting,
-        end_reason: None,
-        created_at: now,
-        attempts: 0,
-        failures: 0,
-        window_start: None,
-        due_at: Some(now),
-        fence: 0,
-        ended_at: None,
-    }
+        now,
+    )
 }
 
 fn outcome(verdict: Verdict) -> Outcome {

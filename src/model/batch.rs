@@ -39,6 +39,37 @@ pub struct Batch {
     pub ended_at: Option<Timestamp>,
 }
 
+impl Batch {
+    /// A batch that was just frozen: it waits, and is due at once.
+    #[must_use]
+    pub const fn new(
+        id: BatchId,
+        app_id: AppId,
+        webhook_id: WebhookId,
+        positions: Positions,
+        mode: DeliveryMode,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            app_id,
+            webhook_id,
+            positions,
+            parent: None,
+            mode,
+            status: BatchStatus::Waiting,
+            end_reason: None,
+            created_at: now,
+            attempts: 0,
+            failures: 0,
+            window_start: None,
+            due_at: Some(now),
+            fence: 0,
+            ended_at: None,
+        }
+    }
+}
+
 /// Where a batch stands. The diagram is in [`crate::machine`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

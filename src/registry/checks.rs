@@ -9,7 +9,7 @@ use crate::model::{
     DeliveryPolicy, Envelope, Header, NewEvent, Overrides, Profile, RetrySchedule, WebhookSecrets,
     WebhookUrl, excerpt,
 };
-use crate::transport::AddressPolicy;
+use crate::transport::{AddressPolicy, HEADERS_REFUSED};
 
 /// Characters of a verification token (contracts.md §1.1).
 const TOKEN_CHARS_MAX: usize = 100;
@@ -21,20 +21,11 @@ const DESCRIPTION_BYTES_MAX: usize = 1024;
 const HEADERS_MAX: usize = 32;
 const HEADER_BYTES_MAX: usize = 4096;
 
-/// Names that hookbox or HTTP itself sets.
-const HEADERS_RESERVED: [&str; 15] = [
-    "connection",
+/// Names that hookbox sets; beside those that HTTP itself sets.
+const HEADERS_RESERVED: [&str; 6] = [
     "content-encoding",
-    "content-length",
     "content-type",
-    "expect",
     "fpjs-event-signature",
-    "host",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
     "x-webhook-signature",
     "x-webhook-signature-key-id",
     "x-webhook-signature-v2",
@@ -126,6 +117,7 @@ fn check_header(header: &Header) -> Result<()> {
     }
     let lower = name.to_ascii_lowercase();
     let reserved = HEADERS_RESERVED.contains(&lower.as_str())
+        || HEADERS_REFUSED.contains(&lower.as_str())
         || lower.starts_with("webhook-")
         || lower.starts_with("proxy-");
     if reserved {

@@ -389,6 +389,12 @@ pub trait Storage: Debug + Send + Sync {
     /// Storage errors only.
     fn batches_of(&self, event: &Event) -> Result<Vec<Batch>>;
 
+    /// The webhooks that are owed an event and have it in no batch yet.
+    ///
+    /// # Errors
+    /// Storage errors only.
+    fn awaited_by(&self, event: &Event) -> Result<Vec<WebhookId>>;
+
     /// The private part of a key, as sealed.
     ///
     /// # Errors

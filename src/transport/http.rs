@@ -21,8 +21,8 @@ use crate::error::{Error, Result};
 use crate::model::FailureKind;
 use crate::transport::resolver::LookupPool;
 use crate::transport::{
-    AddressPolicy, Method, RESPONSE_BODY_BYTES_MAX, Request, Resolver, Response, SystemResolver,
-    Transport, TransportError,
+    AddressPolicy, HEADERS_REFUSED, Method, RESPONSE_BODY_BYTES_MAX, Request, Resolver, Response,
+    SystemResolver, Transport, TransportError,
 };
 use connect::{Guard, GuardedResolver, Labelled, Stage};
 
@@ -34,19 +34,6 @@ const HEADER_VALUE_BYTES_MAX: usize = 256;
 
 /// The response headers that hookbox reads.
 const HEADERS_KEPT: [&str; 2] = ["retry-after", "webhook-delivery"];
-
-/// Headers that frame the message or steer the connection: ours to set, never a webhook's.
-const HEADERS_REFUSED: [&str; 9] = [
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Longer deadlines count as this; it keeps time arithmetic from overflowing.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);

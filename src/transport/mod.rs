@@ -89,6 +89,20 @@ impl Response {
     }
 }
 
+/// Headers that HTTP itself or the connection decides: no host and no webhook may set them.
+pub(crate) const HEADERS_REFUSED: [&str; 10] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// Bytes of a response body that are read; the rest is dropped with the connection.
 pub const RESPONSE_BODY_BYTES_MAX: usize = 16 * 1024;
 

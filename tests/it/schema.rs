@@ -288,6 +288,14 @@ fn the_views_and_stories_tell_what_is() {
         text("SELECT event_id || status || position FROM hookbox_batch_event"),
         format!("{event}waiting1")
     );
+    let late = bench.emit("2");
+    let sentences = |event: &str| {
+        let story = bench.hooks.explain_event(&event.parse().unwrap());
+        story.unwrap().sentences.join(" ")
+    };
+    assert!(sentences(&late).contains(&format!("in the backlog of `{id}`")));
+    let other = bench.hooks.emit(APP, "user.deleted", "3").unwrap();
+    assert!(sentences(&other.to_string()).contains("owed to nobody"));
     let story = bench.hooks.explain_event(&event.parse().unwrap()).unwrap();
     let told = story.batches[0].sentences.join(" ");
     assert!(

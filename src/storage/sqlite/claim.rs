@@ -327,23 +327,14 @@ fn claim_fresh(
         let Some((positions, mode)) = next_positions(db, subject, state)? else {
             return Ok(());
         };
-        let mut batch = Batch {
-            id: BatchId::new(now, random.next_u128()),
-            app_id: subject.app.id.clone(),
-            webhook_id: subject.webhook.webhook.id.clone(),
+        let mut batch = Batch::new(
+            BatchId::new(now, random.next_u128()),
+            subject.app.id.clone(),
+            subject.webhook.webhook.id.clone(),
             positions,
-            parent: None,
             mode,
-            status: BatchStatus::Waiting,
-            end_reason: None,
-            created_at: now,
-            attempts: 0,
-            failures: 0,
-            window_start: None,
-            due_at: Some(now),
-            fence: 0,
-            ended_at: None,
-        };
+            now,
+        );
         let lease_until = now.plus(subject.policy.timeout + LEASE_MARGIN);
         // A batch that was just made is waiting and due: the machine takes this input.
         let _ = step(

@@ -371,6 +371,10 @@ impl Storage for SqliteStorage {
         })
     }
 
+    fn awaited_by(&self, event: &Event) -> Result<Vec<WebhookId>> {
+        self.read(|db| records::awaited_by(db, event))
+    }
+
     fn batches_of(&self, event: &Event) -> Result<Vec<Batch>> {
         self.read(|db| records::batches_of(db, event))
     }

@@ -146,6 +146,36 @@ pub(super) fn backlog(db: &Connection, app: &AppId, webhook: &WebhookId) -> Resu
     })
 }
 
+/// Webhooks with a subscription that covers the event, and a cursor that has not reached it.
+pub(super) fn awaited_by(db: &Connection, event: &Event) -> Result<Vec<WebhookId>> {
+    let mut statement = db.prepare_cached(
+        "SELECT DISTINCT w.id FROM hookbox_subscription u
+         JOIN hookbox_webhook_state s ON s.webhook_no = u.webhook_no
+         JOIN hookbox_webhook w ON w.no = u.webhook_no
+         WHERE u.app_id = ?1 AND u.type IN (?2, '*') AND ?3 > s.cursor AND ?3 > u.from_position
+             AND (u.until_position IS NULL OR ?3 <= u.until_position)
+             AND (u.environment IS NULL OR u.environment IS ?4)
+         ORDER BY w.no LIMIT 100",
+    )?;
+    let environment = event
+        .environment
+        .as_ref()
+        .map(crate::model::Environment::as_str);
+    let event_type = event.event_type.as_str();
+    let parameters = (
+        event.app_id.as_str(),
+        event_type,
+        event.position,
+        environment,
+    );
+    let mut found = statement.query(parameters)?;
+    let mut ids = Vec::new();
+    while let Some(row) = found.next()? {
+        ids.push(rows::parsed(row, "id")?);
+    }
+    Ok(ids)
+}
+
 /// Batches of the event's app that hold it.
 pub(super) fn batches_of(db: &Connection, event: &Event) -> Result<Vec<Batch>> {
     Ok(batches::select(

@@ -155,24 +155,22 @@ fn split(
     let (first, second) = whole.positions.split_at(whole.positions.len() / 2);
     let mut into = Vec::new();
     for positions in [first, second] {
-        let half = Batch {
-            id: BatchId::new(now, random.next_u128()),
-            positions,
+        let mut half = Batch {
             parent: Some(whole.id),
-            status: if active {
-                BatchStatus::Waiting
-            } else {
-                BatchStatus::Parked
-            },
-            end_reason: None,
-            created_at: now,
-            attempts: 0,
-            failures: 0,
-            due_at: active.then_some(now),
-            fence: 0,
-            ended_at: None,
-            ..whole.clone()
+            window_start: whole.window_start,
+            ..Batch::new(
+                BatchId::new(now, random.next_u128()),
+                whole.app_id.clone(),
+                whole.webhook_id.clone(),
+                positions,
+                whole.mode,
+                now,
+            )
         };
+        if !active {
+            half.status = BatchStatus::Parked;
+            half.due_at = None;
+        }
         batches::insert(db, webhook_no, &half)?;
         into.push(half.id);
     }

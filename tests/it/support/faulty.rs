@@ -99,6 +99,7 @@ impl Storage for FaultyStorage {
         fn prune(before: Timestamp, now: Timestamp, slice: usize) -> Result<bool>;
         fn check() -> Result<Vec<String>>;
         fn stats() -> Result<StorageStats>;
+        fn awaited_by(event: &Event) -> Result<Vec<WebhookId>>;
         fn batches_of(event: &Event) -> Result<Vec<Batch>>;
     }
 }
