@@ -160,6 +160,7 @@ impl Dispatcher {
         if claim.is_none() && self.unstored.is_empty() {
             return;
         }
+        self.parts.inbox.begin();
         let exchanged = self.parts.random.seed().and_then(|seed| {
             self.parts
                 .storage

@@ -1,5 +1,6 @@
 //! The threads: one dispatcher, which alone talks to the storage, and a bounded pool of senders.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -15,6 +16,15 @@ use super::{EngineParts, Inbox};
 
 /// Stack of a sender thread: TLS handshakes are the deepest calls.
 const SENDER_STACK: usize = 1024 * 1024;
+
+thread_local! {
+    static OURS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread is one of hookbox's own: it must not start or stop itself.
+pub(crate) fn on_our_thread() -> bool {
+    OURS.get()
+}
 
 /// Claimed batches on their way to the senders.
 #[derive(Debug, Default)]
@@ -122,12 +132,16 @@ impl Engine {
         let spawned = std::thread::Builder::new()
             .name("hookbox-dispatch".to_owned())
             .spawn(move || {
-                let notify = of_dispatcher.clone();
+                OURS.set(true);
+                let (notify, queue) = (of_dispatcher.clone(), Arc::clone(&work));
                 // Whatever happens in it, a stop must not wait for it in vain.
                 let run =
                     std::panic::AssertUnwindSafe(|| Dispatcher::new(of_dispatcher, work).run());
                 let unstored = std::panic::catch_unwind(run).unwrap_or_else(|_| {
                     let message = "the dispatcher panicked; please report it".to_owned();
+                    // What no sender has begun is not sent: nobody would store its result.
+                    queue.take_back(|_| true);
+                    queue.close();
                     notify.notify(&Notice::EngineFailed { message });
                     0
                 });
@@ -159,6 +173,7 @@ impl Engine {
     /// Claims nothing more, gives back what was not begun, waits up to `drain` for what is in
     /// flight and breaks it then, stores all results, and ends the threads.
     pub(crate) fn stop(self, drain: Duration) -> Stopped {
+        let ended = self.has_ended();
         self.inbox.stop();
         let (unstored, waited) = self
             .finished
@@ -168,14 +183,15 @@ impl Engine {
             })
             .unwrap_or_else(PoisonError::into_inner);
         drop(unstored);
-        let broken = waited.timed_out();
+        // A dispatcher that panicked waits for nobody: neither do we for what is in flight.
+        let broken = waited.timed_out() || ended;
         if broken {
             self.courier.transport.shutdown();
         }
         join_all(vec![self.dispatcher]);
         self.outbox.close();
         join_all(self.senders);
-        let unstored = lock(&self.finished.unstored).unwrap_or(0);
+        let unstored = lock(&self.finished.unstored).unwrap_or(0) + self.inbox.results_left();
         Stopped { broken, unstored }
     }
 }
@@ -197,6 +213,7 @@ fn no_thread(error: &std::io::Error) -> Error {
 
 /// A sender's life: take a batch, deliver it, report.
 fn send(parts: &EngineParts, work: &Outbox) {
+    OURS.set(true);
     while let Some(claimed) = work.pop() {
         let failing = claimed.failing;
         let settlement = if claimed.outlasts_attempt(parts.clock.now()) {

@@ -53,6 +53,16 @@ impl Inbox {
         self.changed.notify_one();
     }
 
+    /// Results that nobody took.
+    pub(crate) fn results_left(&self) -> usize {
+        self.lock().results.len()
+    }
+
+    /// Something is being claimed: the engine is not idle any more.
+    pub(crate) fn begin(&self) {
+        self.lock().idle = None;
+    }
+
     /// Makes the inbox ready for another start.
     pub(crate) fn clear(&self) {
         *self.lock() = Mail::default();

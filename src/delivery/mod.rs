@@ -7,7 +7,7 @@ mod engine;
 mod inbox;
 
 pub(crate) use courier::Courier;
-pub(crate) use engine::Engine;
+pub(crate) use engine::{Engine, on_our_thread};
 pub use inbox::Idle;
 pub(crate) use inbox::Inbox;
 

@@ -57,10 +57,11 @@ impl Hookbox {
         let awaited = self.storage.awaited_by(&event)?;
         sentences.push(match batches.len() {
             0 if awaited.is_empty() => {
-                "It is in no batch, and owed to nobody: no webhook was active \
-                                        and subscribed as it was emitted."
+                "It is in no batch, and no subscription that held as it was \
+                                        emitted still awaits it."
                     .to_owned()
             }
+            0 => "It is in no batch yet.".to_owned(),
             1 => "It is in 1 batch.".to_owned(),
             many => format!("It is in {many} batches."),
         });

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Result;
-use crate::model::{AppId, Jwk, JwkSet, KeyId, Notice, SigningKey, Timestamp};
+use crate::error::{Error, Result};
+use crate::model::{AppId, Jwk, JwkSet, KeyId, Notice, SigningKey, Timestamp, WebhookId};
 use crate::signing::{Signer, secrets_context};
 use crate::storage::{PageRequest, StoredKey, StoredWebhook, WebhookFilter};
 
@@ -108,7 +108,8 @@ impl Hookbox {
     /// Seals every private key, token and secret anew that is not sealed with the current
     /// key-encryption key: after one was given for the first time, changed, or taken away
     /// ([`super::Options::key_encryption_key`]). Returns how many values were sealed anew. May be
-    /// interrupted, and called again.
+    /// interrupted, and called again. What the file held before may linger in its free pages: make a
+    /// compact copy ([`Hookbox::backup`]) and go on with that one to be rid of it.
     ///
     /// # Errors
     /// [`crate::Error::SealBroken`] for a value that none of the keys opens; storage errors.
@@ -118,7 +119,11 @@ impl Hookbox {
         loop {
             let page = self.storage.list_apps(apps.clone())?;
             for app in &page.items {
-                count += self.keys.reseal(&app.id)? + self.reseal_webhooks(&app.id)?;
+                // An app that was deleted meanwhile has nothing left to seal.
+                match self.reseal_app(&app.id) {
+                    Err(Error::AppNotFound(_)) => {}
+                    resealed => count += resealed?,
+                }
             }
             if page.next_cursor.is_none() {
                 return Ok(count);
@@ -127,33 +132,47 @@ impl Hookbox {
         }
     }
 
-    fn reseal_webhooks(&self, app: &AppId) -> Result<usize> {
-        let mut count = 0;
+    fn reseal_app(&self, app: &AppId) -> Result<usize> {
+        let mut count = self.keys.reseal(app)?;
         let mut webhooks = PageRequest::default();
         loop {
             let filter = WebhookFilter::default();
             let page = self.storage.list_webhooks(app, filter, webhooks.clone())?;
             for webhook in &page.items {
-                let stored = self.storage.get_webhook(app, &webhook.id)?;
-                if self.options.sealer.is_current(&stored.sealed) {
-                    continue;
+                match self.reseal_webhook(app, &webhook.id) {
+                    Err(Error::WebhookNotFound(_)) => {}
+                    resealed => count += usize::from(resealed?),
                 }
-                let sealer = self.options.sealer.clone();
-                let random = Arc::clone(&self.options.random);
-                let context = secrets_context(app, &webhook.id);
-                let edit = move |stored: &mut StoredWebhook| {
-                    let anew = sealer.reseal(random.as_ref(), &context, &stored.sealed)?;
-                    stored.sealed = anew.unwrap_or_else(|| std::mem::take(&mut stored.sealed));
-                    Ok(())
-                };
-                self.storage
-                    .edit_webhook(app, &webhook.id, Box::new(edit))?;
-                count += 1;
             }
             if page.next_cursor.is_none() {
                 return Ok(count);
             }
             webhooks = webhooks.after(page.next_cursor);
+        }
+    }
+
+    fn reseal_webhook(&self, app: &AppId, id: &WebhookId) -> Result<bool> {
+        let sealer = self.options.sealer.clone();
+        let is_current = || -> Result<bool> {
+            Ok(self
+                .options
+                .sealer
+                .is_current(&self.storage.get_webhook(app, id)?.sealed))
+        };
+        if is_current()? {
+            return Ok(false);
+        }
+        let random = Arc::clone(&self.options.random);
+        let context = secrets_context(app, id);
+        let edit = move |stored: &mut StoredWebhook| {
+            let anew = sealer.reseal(random.as_ref(), &context, &stored.sealed)?;
+            stored.sealed = anew.unwrap_or_else(|| std::mem::take(&mut stored.sealed));
+            Ok(())
+        };
+        match self.storage.edit_webhook(app, id, Box::new(edit)) {
+            // Somebody else sealed it first, and there was nothing left to change.
+            Err(Error::SessionDisabled(_)) if is_current()? => Ok(false),
+            edited => edited.map(|_| true),
         }
     }
 

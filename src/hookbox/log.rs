@@ -48,6 +48,9 @@ impl Hookbox {
     /// Emits events inside a transaction of the host's own, on its own connection to the box's
     /// file: they are emitted if and only if the host commits.
     ///
+    /// Finish statements that write (an `INSERT … RETURNING` that is still being read, say) before
+    /// this: it opens a savepoint, which SQLite refuses meanwhile.
+    ///
     /// Do not call [`Hookbox::emit`] while the same thread holds a write transaction on this file: it
     /// would wait for itself, and fail with `storage_busy` after ten seconds.
     ///

@@ -166,7 +166,7 @@ impl Options {
     }
 
     /// Calls back with operational notices, on hookbox's threads, with no lock held. The callback
-    /// may use the box, but not stop it.
+    /// may use the box, but neither start nor stop it.
     pub fn on_notice(mut self, on_notice: impl Fn(&Notice) + Send + Sync + 'static) -> Self {
         self.on_notice = Some(Arc::new(on_notice));
         self

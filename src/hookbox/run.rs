@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::delivery::{Courier, Engine, Idle};
+use crate::delivery::{Courier, Engine, Idle, on_our_thread};
 use crate::error::{Error, Result, StorageFault};
 use crate::model::{BatchId, Timestamp};
 use crate::storage::{ClaimRequest, Claimed, Exchanged, Settlement};
@@ -48,8 +48,10 @@ impl Hookbox {
     /// changes nothing.
     ///
     /// # Errors
-    /// [`Error::ReadOnly`]; [`Error::Internal`] when the operating system gives no thread.
+    /// [`Error::ReadOnly`]; [`Error::Unsupported`] from a callback on one of hookbox's own threads;
+    /// [`Error::Internal`] when the operating system gives no thread.
     pub fn start(&self) -> Result<()> {
+        refuse_our_threads()?;
         if self.storage.is_read_only() {
             return Err(Error::ReadOnly);
         }
@@ -72,8 +74,9 @@ impl Hookbox {
     /// # Errors
     /// [`Error::Storage`] when the storage took no more results: what they belong to is sent again
     /// when its lease ends. [`Error::InvalidRequest`] when the transport cannot be made anew after it
-    /// was broken.
+    /// was broken. [`Error::Unsupported`] from a callback on one of hookbox's own threads.
     pub fn stop(&self, drain: Duration) -> Result<()> {
+        refuse_our_threads()?;
         // Held to the end: an engine that starts meanwhile would share this one's inbox.
         let mut running = lock(&self.engine);
         let Some(engine) = running.take() else {
@@ -112,20 +115,27 @@ impl Hookbox {
     /// Storage errors. A request that was made is then not recorded, and is made again when its
     /// lease ends.
     pub fn poll(&self, now: Timestamp) -> Result<Polled> {
-        let courier = self.courier();
         let mut attempts = 0;
         let mut results = Vec::new();
+        let mut failing_too = false;
         loop {
             // Requests take time, and a lease counts from the claim.
             let now = now.max(self.now());
-            // One at a time: nothing is ever claimed that is not sent at once.
-            let exchanged = self.exchange(now, std::mem::take(&mut results), Some(claim_all(1)))?;
+            // One at a time: nothing is ever claimed that is not sent at once. A failing webhook gets
+            // each fourth turn, and what the others leave.
+            let claim = ClaimRequest {
+                batches_max: 1,
+                failing_max: usize::from(failing_too),
+            };
+            let exchanged = self.exchange(now, std::mem::take(&mut results), Some(claim))?;
             match exchanged.claimed.first() {
                 Some(claimed) => {
                     attempts += 1;
-                    results.push(courier.deliver(claimed));
+                    results.push(self.courier().deliver(claimed));
+                    failing_too = attempts % 4 == 3;
                 }
                 None if exchanged.more => {}
+                None if !failing_too => failing_too = true,
                 None => {
                     return Ok(Polled {
                         attempts,
@@ -220,6 +230,15 @@ const fn claim_all(max: usize) -> ClaimRequest {
         batches_max: max,
         failing_max: max,
     }
+}
+
+/// A thread of ours that waited for itself to end would wait for ever.
+fn refuse_our_threads() -> Result<()> {
+    if on_our_thread() {
+        let message = "start and stop the box from a thread of the host's own";
+        return Err(Error::Unsupported(message.into()));
+    }
+    Ok(())
 }
 
 impl Drop for Hookbox {

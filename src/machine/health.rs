@@ -64,7 +64,11 @@ impl Health {
         self.consecutive_failures = self.consecutive_failures.saturating_add(1);
         let since = *self.failing_since.get_or_insert(now);
         if let Some(hint) = retry_after {
-            self.paused_until = Some(now.plus(hint.min(policy.retry_after_max)));
+            // The longer of two wishes counts; one that no wish can be as long as is a clock's.
+            let longest = now.plus(policy.retry_after_max + CLOCK_SLACK);
+            let earlier = self.paused_until.filter(|until| *until <= longest);
+            let wish = now.plus(hint.min(policy.retry_after_max));
+            self.paused_until = Some(earlier.map_or(wish, |until| until.max(wish)));
         }
         let limit = policy.deactivate_after?;
         let failing = now.since(since);
@@ -209,6 +213,8 @@ mod tests {
         let mut health = Health::default();
         health.fail(&policy, at(0), Some(Duration::from_secs(u64::MAX / 2)));
         assert_eq!(health.paused_until, Some(at(43_200)));
+        health.fail(&policy, at(0), Some(Duration::from_secs(5)));
+        assert_eq!(health.paused_until, Some(at(43_200)), "never shortened");
     }
 
     proptest::proptest! {

@@ -82,7 +82,8 @@ pub enum Notice {
         /// Which column, and what is wrong with it.
         message: String,
     },
-    /// The threads ended by a bug; deliveries wait until the host starts them again.
+    /// The threads ended by a bug; deliveries wait until the host starts them again (not from this
+    /// callback).
     EngineFailed {
         /// What happened.
         message: String,

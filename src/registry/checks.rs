@@ -31,7 +31,7 @@ const HEADERS_RESERVED: [&str; 6] = [
     "x-webhook-signature-v2",
 ];
 
-/// Nesting of a payload. With the envelope around it a body stays below 128, where common parsers
+/// Nesting of a payload emitted by call (SQLite itself bounds that of plain SQL). With the envelope around it a body stays below 128, where common parsers
 /// (`serde_json` among them) stop reading.
 const DEPTH_MAX: usize = 120;
 

@@ -285,6 +285,48 @@ fn a_stop_gives_back_what_was_not_begun_and_ends_every_thread() {
     );
 }
 
+/// A callback on a thread of ours that starts or stops the box would wait for itself: it is refused,
+/// and nothing hangs.
+#[test]
+fn a_callback_can_neither_start_nor_stop() {
+    let hooks = Arc::new(std::sync::OnceLock::<Arc<hookbox::Hookbox>>::new());
+    let refused = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (seen, from_callback) = (refused.clone(), hooks.clone());
+    let folder = tempfile::tempdir().unwrap();
+    let net = FakeTransport::new();
+    net.script(|_| failure(hookbox::model::FailureKind::Proxy));
+    let opened = hookbox::Options::new()
+        .transport(net.clone())
+        .on_notice(move |_| {
+            let hooks = from_callback.get().unwrap();
+            let codes = [hooks.start(), hooks.stop(Duration::ZERO)];
+            seen.lock()
+                .unwrap()
+                .extend(codes.map(|result| result.unwrap_err().code()));
+        })
+        .open(folder.path().join("box.db"))
+        .unwrap();
+    let hooks = hooks.get_or_init(|| Arc::new(opened));
+    hooks.create_app(APP).unwrap();
+    let events = hookbox::model::Events::only([TYPE.parse().unwrap()]);
+    let new = hookbox::model::NewWebhook::new("https://example.com/a").events(events);
+    let webhook = hooks.create_webhook(APP, new).unwrap();
+    hooks.activate(APP, &webhook.id).unwrap();
+    hooks.start().unwrap();
+    hooks.emit(APP, TYPE, "1").unwrap();
+    until("the callback was called", || {
+        !refused.lock().unwrap().is_empty()
+    });
+    hooks.stop(Duration::from_secs(5)).unwrap();
+    assert!(
+        refused
+            .lock()
+            .unwrap()
+            .iter()
+            .all(|code| *code == "unsupported")
+    );
+}
+
 /// Several threads start and stop one box at random while it delivers: at the end it is stopped,
 /// starts again, and nothing is lost.
 #[test]

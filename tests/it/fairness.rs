@@ -119,3 +119,28 @@ fn one_request_at_a_time_goes_round_the_apps() {
         assert_eq!(round, apps, "{order:?}");
     }
 }
+
+/// A host that polls on one thread: the due batches of a failing webhook do not all go before a
+/// healthy one's event.
+#[test]
+fn a_poll_sends_what_is_well_before_what_fails() {
+    let bench = Bench::new();
+    bench.webhook("sick");
+    bench.net.script(|_| status(500));
+    bench.emit("1");
+    bench.poll();
+    bench.webhook("well");
+    bench.clock.advance(Duration::from_secs(3600));
+    bench.emit("2");
+    bench.net.script(|request| {
+        status(if request.url.as_str().ends_with("/sick") {
+            500
+        } else {
+            200
+        })
+    });
+    bench.poll();
+    let urls = bench.net.deliveries();
+    assert!(urls[1].url.as_str().ends_with("/well"), "{:?}", urls[1].url);
+    assert!(urls.len() > 2, "the sick one is tried as well");
+}

@@ -6,7 +6,7 @@ CREATE TABLE hookbox_setting (
     value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Read by the emit guard below; written at each open with the box's own limit.
+-- Read by the emit guard below; the limit that was last asked for at an open.
 INSERT INTO hookbox_setting (name, value) VALUES ('payload_bytes_max', 262144);
 -- How far the log has been routed: every webhook owed something up to here is marked.
 INSERT INTO hookbox_setting (name, value) VALUES ('routed_position', 0);
