@@ -142,6 +142,7 @@ impl Engine {
                     // What no sender has begun is not sent: nobody would store its result.
                     queue.take_back(|_| true);
                     queue.close();
+                    notify.inbox.begin();
                     notify.notify(&Notice::EngineFailed { message });
                     0
                 });
