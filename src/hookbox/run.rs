@@ -59,7 +59,8 @@ impl Hookbox {
         if running.as_ref().is_some_and(Engine::has_ended)
             && let Some(dead) = running.take()
         {
-            dead.stop(Duration::ZERO);
+            // Results that it left are lost with it: their leases end by themselves.
+            self.end(dead, Duration::ZERO)?;
         }
         if running.is_none() {
             *running = Some(Engine::start(&self.parts())?);
@@ -82,6 +83,18 @@ impl Hookbox {
         let Some(engine) = running.take() else {
             return Ok(());
         };
+        match self.end(engine, drain)? {
+            0 => Ok(()),
+            unstored => {
+                let message = format!("{unstored} results could not be stored");
+                Err(Error::storage(StorageFault::Io, message))
+            }
+        }
+    }
+
+    /// Ends an engine, and makes the transport anew where it had to be broken. Returns how many
+    /// results the storage did not take.
+    fn end(&self, engine: Engine, drain: Duration) -> Result<usize> {
         let stopped = engine.stop(drain);
         if stopped.broken {
             let mut courier = lock(&self.courier);
@@ -94,11 +107,7 @@ impl Hookbox {
                 clock: Arc::clone(&courier.clock),
             });
         }
-        if stopped.unstored > 0 {
-            let message = format!("{} results could not be stored", stopped.unstored);
-            return Err(Error::storage(StorageFault::Io, message));
-        }
-        Ok(())
+        Ok(stopped.unstored)
     }
 
     /// Tells the threads that something may be due: after a commit of the host's own that emitted.

@@ -285,6 +285,43 @@ fn a_stop_gives_back_what_was_not_begun_and_ends_every_thread() {
     );
 }
 
+/// A clock that panics once, in the dispatcher.
+#[derive(Debug)]
+struct Brittle(std::sync::atomic::AtomicBool);
+
+impl hookbox::clock::Clock for Brittle {
+    fn now(&self) -> hookbox::model::Timestamp {
+        let of_dispatcher = std::thread::current().name() == Some("hookbox-dispatch");
+        let breaks = of_dispatcher && self.0.swap(false, std::sync::atomic::Ordering::SeqCst);
+        assert!(!breaks, "on demand");
+        hookbox::clock::SystemClock.now()
+    }
+}
+
+/// After the dispatcher panicked the host can start the box again, and real requests go out again.
+#[test]
+fn a_box_whose_dispatcher_panicked_can_be_started_again() {
+    let receiver = Receiver::start();
+    let folder = tempfile::tempdir().unwrap();
+    let hooks = hookbox::Options::new()
+        .allow_http(true)
+        .allow_network("127.0.0.0/8".parse().unwrap())
+        .clock(Arc::new(Brittle(true.into())))
+        .open(folder.path().join("box.db"))
+        .unwrap();
+    hooks.create_app(APP).unwrap();
+    let events = hookbox::model::Events::only([TYPE.parse().unwrap()]);
+    let new = hookbox::model::NewWebhook::new(&receiver.url).events(events);
+    let webhook = hooks.create_webhook(APP, new).unwrap();
+    hooks.activate(APP, &webhook.id).unwrap();
+    hooks.emit(APP, TYPE, "1").unwrap();
+    until("it is delivered after another start", || {
+        hooks.start().unwrap();
+        !receiver.deliveries().is_empty()
+    });
+    hooks.stop(Duration::from_secs(5)).unwrap();
+}
+
 /// A callback on a thread of ours that starts or stops the box would wait for itself: it is refused,
 /// and nothing hangs.
 #[test]
