@@ -209,27 +209,6 @@ fn debug_shows_no_secret() {
     );
 }
 
-/// Not a test of anything: prints how fast the signers are, for `cargo test -- --ignored`.
-#[test]
-#[ignore = "a measurement"]
-fn sign_rates() {
-    for size in [KeySize::Rsa2048, KeySize::Rsa3072] {
-        let key = RsaPrivateKey::generate(size).unwrap();
-        let aws = AwsSigner::new(&key).unwrap();
-        let portable = PortableSigner::new(&key);
-        for signer in [&aws as &dyn Signer, &portable] {
-            let start = std::time::Instant::now();
-            let mut signatures = 0_u32;
-            while start.elapsed().as_millis() < 1500 {
-                signer.sign_digest(&[1; 32]).unwrap();
-                signatures += 1;
-            }
-            let rate = f64::from(signatures) / start.elapsed().as_secs_f64();
-            println!("{signer:?}: {rate:.0} signatures/s");
-        }
-    }
-}
-
 proptest! {
     #[test]
     fn parsers_never_panic(text in ".*", bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
