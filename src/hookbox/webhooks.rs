@@ -152,25 +152,25 @@ impl Hookbox {
                 if stored.sealed != before.sealed {
                     return Err(changed_meanwhile());
                 }
-                stored.sealed = sealed;
+                stored.sealed.clone_from(&sealed);
                 let webhook = &mut stored.webhook;
-                webhook.header_names = header_names;
+                webhook.header_names.clone_from(&header_names);
                 webhook.has_basic_auth = has_basic_auth;
-                if let Some(url) = url.filter(|url| *url != webhook.url) {
-                    webhook.url = url;
+                if let Some(url) = url.as_ref().filter(|url| **url != webhook.url) {
+                    webhook.url = url.clone();
                     webhook.verified &= !needs_proof;
                 }
-                if let Some(events) = events {
-                    webhook.events = events;
+                if let Some(events) = &events {
+                    webhook.events.clone_from(events);
                 }
-                if let Some(description) = update.description {
-                    webhook.description = description;
+                if let Some(description) = &update.description {
+                    webhook.description.clone_from(description);
                 }
-                if let Some(environment) = update.environment {
-                    webhook.environment = environment;
+                if let Some(environment) = &update.environment {
+                    webhook.environment.clone_from(environment);
                 }
-                if let Some(overrides) = update.overrides {
-                    webhook.overrides = overrides;
+                if let Some(overrides) = &update.overrides {
+                    webhook.overrides.clone_from(overrides);
                 }
                 if let Some(enabled) = update.enabled {
                     switch(webhook, enabled, now);
@@ -205,7 +205,7 @@ impl Hookbox {
                     _ if !known => return Err(EventType::unknown(name.as_str())),
                     Events::All => {}
                     Events::Only(types) => {
-                        types.push(name);
+                        types.push(name.clone());
                         stored.webhook.updated_at = now;
                     }
                 }
@@ -358,7 +358,7 @@ impl Hookbox {
                 if stored.sealed != before.sealed {
                     return Err(changed_meanwhile());
                 }
-                stored.sealed = sealed;
+                stored.sealed.clone_from(&sealed);
                 stored.webhook.updated_at = now;
                 Ok(())
             }),

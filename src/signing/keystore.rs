@@ -111,7 +111,7 @@ impl KeyStore {
     ) -> Result<SigningKey> {
         let (app, kid) = (new.key.app_id.clone(), new.key.kid.clone());
         let keys = self.edit(&app, move |stored| {
-            let StoredKey { key, sealed } = new;
+            let StoredKey { key, sealed } = new.clone();
             let kid = key.kid.clone();
             let list: Vec<SigningKey> = stored.iter().map(|one| one.key.clone()).collect();
             for changed in keyring::rotate(&list, key, now, lead, overlap)? {
@@ -151,7 +151,7 @@ impl KeyStore {
     fn edit(
         &self,
         app: &AppId,
-        edit: impl FnOnce(&mut Vec<StoredKey>) -> Result<()> + Send + 'static,
+        edit: impl Fn(&mut Vec<StoredKey>) -> Result<()> + Send + 'static,
     ) -> Result<Vec<SigningKey>> {
         let stored = self.storage.edit_keys(app, Box::new(edit))?;
         self.forget(app);

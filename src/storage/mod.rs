@@ -13,6 +13,7 @@
 mod rows;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+pub mod tables;
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -137,11 +138,13 @@ pub struct Exchanged {
     pub more: bool,
 }
 
-/// How a webhook is to be changed: called once, inside the transaction.
-pub type EditWebhook = Box<dyn FnOnce(&mut StoredWebhook) -> Result<()> + Send>;
+/// How a webhook is to be changed: called inside the transaction, and again when an engine has to
+/// repeat it.
+pub type EditWebhook = Box<dyn Fn(&mut StoredWebhook) -> Result<()> + Send>;
 
-/// How an app's keys are to be changed: called once, inside the transaction, with all of them.
-pub type EditKeys = Box<dyn FnOnce(&mut Vec<StoredKey>) -> Result<()> + Send>;
+/// How an app's keys are to be changed: called inside the transaction with all of them, and again
+/// when an engine has to repeat it.
+pub type EditKeys = Box<dyn Fn(&mut Vec<StoredKey>) -> Result<()> + Send>;
 
 /// A storage. Made for one box; shared by all its threads; other processes may share the data.
 pub trait Storage: Debug + Send + Sync {
