@@ -10,6 +10,7 @@
 //! them later, when it routes.) A subscription holds between two positions: the webhook is owed
 //! exactly the events of its app, type and environment that lie between them.
 
+mod outbox;
 mod rows;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

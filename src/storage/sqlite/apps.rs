@@ -2,13 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::error::{Error, Result};
-use crate::model::{App, AppId, AppState, EventType};
-use crate::storage::{EditKeys, Page, PageRequest, StoredKey};
+use crate::error::Result;
+use crate::model::{App, AppId, AppState, EventType, Timestamp};
+use crate::storage::StoredKey;
 
 use super::rows::{self, millis, to_json};
 
-pub(super) fn create(db: &Connection, app: &App, keys: &[StoredKey]) -> Result<()> {
+pub(super) fn insert(db: &Connection, app: &App) -> Result<bool> {
     let created = db.execute(
         "INSERT INTO hookbox_app (id, enabled, profile, created_at) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT DO NOTHING",
@@ -19,76 +19,66 @@ pub(super) fn create(db: &Connection, app: &App, keys: &[StoredKey]) -> Result<(
             app.created_at.as_millis(),
         ),
     )?;
-    if created == 0 {
-        return Err(Error::AppExists(app.id.clone()));
-    }
-    save_keys(db, &app.id, keys)
+    Ok(created > 0)
 }
 
-pub(super) fn get(db: &Connection, id: &AppId) -> Result<App> {
+pub(super) fn get(db: &Connection, id: &AppId) -> Result<Option<App>> {
     db.prepare_cached("SELECT id, enabled, profile, created_at FROM hookbox_app WHERE id = ?1")?
         .query_row((id.as_str(),), |row| Ok(rows::app(row)))
         .optional()?
-        .unwrap_or_else(|| Err(Error::AppNotFound(id.to_string())))
+        .transpose()
 }
 
-/// The app's state, or the error that refuses a change while it is disabled.
-pub(super) fn require_enabled(db: &Connection, id: &AppId) -> Result<()> {
-    match state(db, id)? {
-        AppState::Enabled => Ok(()),
-        AppState::Disabled => Err(Error::SessionDisabled(id.clone())),
-    }
+pub(super) fn version(db: &Connection, id: &AppId) -> Result<Option<i64>> {
+    Ok(db
+        .prepare_cached("SELECT version FROM hookbox_app WHERE id = ?1")?
+        .query_row((id.as_str(),), |row| row.get(0))
+        .optional()?)
 }
 
-pub(super) fn state(db: &Connection, id: &AppId) -> Result<AppState> {
+pub(super) fn state(db: &Connection, id: &AppId) -> Result<Option<AppState>> {
     let enabled: Option<bool> = db
         .prepare_cached("SELECT enabled FROM hookbox_app WHERE id = ?1")?
         .query_row((id.as_str(),), |row| row.get(0))
         .optional()?;
-    match enabled {
-        Some(true) => Ok(AppState::Enabled),
-        Some(false) => Ok(AppState::Disabled),
-        None => Err(Error::AppNotFound(id.to_string())),
-    }
+    Ok(enabled.map(|enabled| {
+        if enabled {
+            AppState::Enabled
+        } else {
+            AppState::Disabled
+        }
+    }))
 }
 
-pub(super) fn list(db: &Connection, page: &PageRequest) -> Result<Page<App>> {
+pub(super) fn list(db: &Connection, after: &str, limit: usize) -> Result<Vec<App>> {
     let mut statement = db.prepare_cached(
         "SELECT id, enabled, profile, created_at FROM hookbox_app WHERE id > ?1
          ORDER BY id LIMIT ?2",
     )?;
-    let mut found = statement.query((page.cursor().unwrap_or(""), page.limit() + 1))?;
-    let mut items = Vec::new();
+    let mut found = statement.query((after, limit))?;
+    let mut apps = Vec::new();
     while let Some(row) = found.next()? {
-        let app = rows::app(row)?;
-        items.push((app.id.to_string(), app));
+        apps.push(rows::app(row)?);
     }
-    Ok(Page::from_rows(items, page.limit()))
+    Ok(apps)
 }
 
-pub(super) fn set_state(db: &Connection, id: &AppId, new: AppState) -> Result<App> {
-    let enabled = new == AppState::Enabled;
+pub(super) fn set_state(db: &Connection, id: &AppId, new: AppState, ready: bool) -> Result<()> {
     db.execute(
         "UPDATE hookbox_app SET enabled = ?2, version = random() WHERE id = ?1",
-        (id.as_str(), enabled),
+        (id.as_str(), new == AppState::Enabled),
     )?;
-    // Senders look at every webhook of an app that comes back, and at none of one that goes.
     db.execute(
         "UPDATE hookbox_webhook_state SET ready = ?2, due_at = coalesce(due_at, 0) WHERE app_id = ?1",
-        (id.as_str(), enabled),
+        (id.as_str(), ready),
     )?;
-    get(db, id)
+    Ok(())
 }
 
-/// Rows of an app's events deleted per transaction.
-const DELETE_SLICE: usize = 10_000;
-
-/// Deletes one slice of an app; true when nothing is left.
-pub(super) fn delete_slice(db: &Connection, id: &AppId) -> Result<bool> {
-    set_state(db, id, AppState::Disabled)?;
+pub(super) fn delete_slice(db: &Connection, id: &AppId, limit: usize) -> Result<bool> {
     let app = id.as_str();
     db.execute("DELETE FROM hookbox_key WHERE app_id = ?1", (app,))?;
-    let mut budget = DELETE_SLICE;
+    let mut budget = limit;
     budget -= db.execute(
         "DELETE FROM hookbox_batch WHERE no IN (
              SELECT b.no FROM hookbox_webhook w JOIN hookbox_batch b ON b.webhook_no = w.no
@@ -106,7 +96,7 @@ pub(super) fn delete_slice(db: &Connection, id: &AppId) -> Result<bool> {
     if budget > 0 {
         db.execute("DELETE FROM hookbox_app WHERE id = ?1", (app,))?;
     }
-    Ok(budget > 0)
+    Ok(budget == 0)
 }
 
 pub(super) fn event_types(db: &Connection) -> Result<Vec<EventType>> {
@@ -120,17 +110,12 @@ pub(super) fn event_types(db: &Connection) -> Result<Vec<EventType>> {
     Ok(types)
 }
 
-pub(super) fn require_event_type(db: &Connection, name: &EventType) -> Result<()> {
-    let known: bool = db
+pub(super) fn has_event_type(db: &Connection, name: &EventType) -> Result<bool> {
+    Ok(db
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM hookbox_event_type WHERE name = ?1 AND current = 1)",
         )?
-        .query_row((name.as_str(),), |row| row.get(0))?;
-    if known {
-        Ok(())
-    } else {
-        Err(EventType::unknown(name.as_str()))
-    }
+        .query_row((name.as_str(),), |row| row.get(0))?)
 }
 
 pub(super) fn set_event_types(db: &Connection, types: &[EventType], replace: bool) -> Result<()> {
@@ -148,7 +133,6 @@ pub(super) fn set_event_types(db: &Connection, types: &[EventType], replace: boo
 }
 
 pub(super) fn keys(db: &Connection, app: &AppId) -> Result<Vec<StoredKey>> {
-    state(db, app)?;
     let mut statement = db.prepare_cached(
         "SELECT * FROM hookbox_key WHERE app_id = ?1 ORDER BY created_at, signs_from, kid",
     )?;
@@ -160,15 +144,8 @@ pub(super) fn keys(db: &Connection, app: &AppId) -> Result<Vec<StoredKey>> {
     Ok(keys)
 }
 
-pub(super) fn edit_keys(db: &Connection, app: &AppId, edit: EditKeys) -> Result<Vec<StoredKey>> {
-    let mut all = keys(db, app)?;
-    edit(&mut all)?;
+pub(super) fn replace_keys(db: &Connection, app: &AppId, keys: &[StoredKey]) -> Result<()> {
     db.execute("DELETE FROM hookbox_key WHERE app_id = ?1", (app.as_str(),))?;
-    save_keys(db, app, &all)?;
-    keys(db, app)
-}
-
-fn save_keys(db: &Connection, app: &AppId, keys: &[StoredKey]) -> Result<()> {
     for StoredKey { key, sealed } in keys {
         db.execute(
             "INSERT INTO hookbox_key (app_id, kid, public_jwk, sealed, created_at, signs_from,
@@ -186,5 +163,13 @@ fn save_keys(db: &Connection, app: &AppId, keys: &[StoredKey]) -> Result<()> {
             ),
         )?;
     }
+    Ok(())
+}
+
+pub(super) fn delete_expired_keys(db: &Connection, now: Timestamp) -> Result<()> {
+    db.execute(
+        "DELETE FROM hookbox_key WHERE published_until < ?1",
+        (now.as_millis(),),
+    )?;
     Ok(())
 }

@@ -1,11 +1,14 @@
-//! Reading and writing batches and attempts.
+//! Batches. Each query of unsettled ones names the statuses of the partial index
+//! `hookbox_batch_open` literally: the planner uses it for nothing less.
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::machine::InFlight;
 use crate::model::{
-    AppId, Attempt, AttemptResult, Batch, BatchId, BatchStatus, DeliveryMode, EndReason,
+    AppId, Batch, BatchId, BatchStatus, DeliveryMode, EndReason, Ordering, Position, Timestamp,
 };
+use crate::storage::tables::{BatchRow, OfWebhook};
 
 use super::rows::{self, BATCH_COLUMNS, millis, to_json};
 
@@ -39,14 +42,15 @@ pub(super) fn insert(db: &Connection, webhook_no: i64, batch: &Batch) -> Result<
 }
 
 /// Writes what [`crate::machine::step`] may change.
-pub(super) fn update(db: &Connection, no: i64, batch: &Batch) -> Result<()> {
+pub(super) fn update(db: &Connection, row: &BatchRow) -> Result<()> {
+    let batch = &row.batch;
     db.prepare_cached(
         "UPDATE hookbox_batch SET status = ?2, end_reason = ?3, attempts = ?4, failures = ?5,
              window_start = ?6, due_at = ?7, fence = ?8, ended_at = ?9
          WHERE no = ?1",
     )?
     .execute((
-        no,
+        row.no,
         batch.status.as_str(),
         batch.end_reason.map(EndReason::as_str),
         batch.attempts,
@@ -59,83 +63,157 @@ pub(super) fn update(db: &Connection, no: i64, batch: &Batch) -> Result<()> {
     Ok(())
 }
 
-/// A batch with its row number and its webhook's; `None` when there is none.
-pub(super) fn find(db: &Connection, id: &BatchId) -> Result<Option<(i64, i64, Batch)>> {
-    db.prepare_cached(&format!(
-        "SELECT {BATCH_COLUMNS}, b.webhook_no FROM hookbox_batch b
-         JOIN hookbox_webhook w ON w.no = b.webhook_no WHERE b.id = ?1"
-    ))?
-    .query_row((id.to_string(),), |row| {
-        Ok((row.get("no")?, row.get("webhook_no")?, rows::batch(row)))
-    })
-    .optional()?
-    .map(|(no, webhook_no, batch)| Ok((no, webhook_no, batch?)))
-    .transpose()
+pub(super) fn find(db: &Connection, id: &BatchId) -> Result<Option<BatchRow>> {
+    let mut found = select(db, "b.id = ?1", (id.to_string(),))?;
+    Ok(found.pop())
 }
 
-/// The same, of an app.
-pub(super) fn get(db: &Connection, app: &AppId, id: &BatchId) -> Result<(i64, i64, Batch)> {
-    find(db, id)?
-        .filter(|(_, _, batch)| batch.app_id == *app)
-        .ok_or(Error::BatchNotFound(*id))
+/// What is in flight. Waiting batches are counted only as far as any plan could use them.
+pub(super) fn in_flight(db: &Connection, webhook_no: i64) -> Result<InFlight> {
+    let mut load = InFlight::default();
+    let mut leased = db.prepare_cached(
+        "SELECT attempts FROM hookbox_batch WHERE webhook_no = ?1 AND status = 'leased'
+             AND status IN ('waiting', 'leased', 'parked', 'exhausted')",
+    )?;
+    let mut found = leased.query((webhook_no,))?;
+    while let Some(row) = found.next()? {
+        match row.get::<_, u32>(0)? {
+            0 | 1 => load.fresh += 1,
+            _ => load.retries += 1,
+        }
+    }
+    load.waiting = db
+        .prepare_cached(
+            "SELECT count(*) FROM (SELECT 1 FROM hookbox_batch
+                 WHERE webhook_no = ?1 AND status = 'waiting'
+                     AND status IN ('waiting', 'leased', 'parked', 'exhausted') LIMIT 64)",
+        )?
+        .query_row((webhook_no,), |row| row.get(0))?;
+    Ok(load)
 }
 
-/// A webhook's batches in one unsettled status, the earliest due first.
 pub(super) fn unsettled(
     db: &Connection,
     webhook_no: i64,
     status: BatchStatus,
-) -> Result<Vec<(i64, Batch)>> {
+    order: Ordering,
+    limit: usize,
+) -> Result<Vec<BatchRow>> {
+    let order = match order {
+        Ordering::None => "b.due_at",
+        Ordering::Fifo => "b.first_position, b.no",
+    };
     select(
         db,
-        "b.webhook_no = ?1 AND b.status = ?2
-             AND b.status IN ('waiting', 'leased', 'parked', 'exhausted') ORDER BY b.due_at",
-        (webhook_no, status.as_str()),
+        &format!(
+            "b.webhook_no = ?1 AND b.status = ?2
+                 AND b.status IN ('waiting', 'leased', 'parked', 'exhausted')
+             ORDER BY {order} LIMIT ?3"
+        ),
+        (
+            webhook_no,
+            status.as_str(),
+            i64::try_from(limit).unwrap_or(i64::MAX),
+        ),
     )
 }
 
+pub(super) fn earliest(
+    db: &Connection,
+    webhook_no: i64,
+    status: BatchStatus,
+    order: Ordering,
+) -> Result<Option<Timestamp>> {
+    let sql = match order {
+        Ordering::None => {
+            "SELECT due_at FROM hookbox_batch WHERE webhook_no = ?1 AND status = ?2
+                 AND status IN ('waiting', 'leased', 'parked', 'exhausted')
+             ORDER BY due_at LIMIT 1"
+        }
+        Ordering::Fifo => {
+            "SELECT due_at FROM hookbox_batch WHERE webhook_no = ?1 AND status = ?2
+                 AND status IN ('waiting', 'leased', 'parked', 'exhausted')
+             ORDER BY first_position, no LIMIT 1"
+        }
+    };
+    let at: Option<Option<i64>> = db
+        .prepare_cached(sql)?
+        .query_row((webhook_no, status.as_str()), |row| row.get(0))
+        .optional()?;
+    Ok(at.flatten().map(Timestamp::from_millis))
+}
+
+pub(super) fn count_unsettled(
+    db: &Connection,
+    webhook_no: i64,
+    status: BatchStatus,
+) -> Result<u64> {
+    Ok(db
+        .prepare_cached(
+            "SELECT count(*) FROM hookbox_batch WHERE webhook_no = ?1 AND status = ?2
+                 AND status IN ('waiting', 'leased', 'parked', 'exhausted')",
+        )?
+        .query_row((webhook_no, status.as_str()), |row| row.get(0))?)
+}
+
+pub(super) fn list(
+    db: &Connection,
+    of: OfWebhook<'_>,
+    status: Option<BatchStatus>,
+    before: i64,
+    limit: usize,
+) -> Result<Vec<BatchRow>> {
+    let condition = if of.webhook_no.is_some() {
+        "b.webhook_no = ?1"
+    } else {
+        "?1 IS NULL"
+    };
+    select(
+        db,
+        &format!(
+            "{condition} AND w.app_id = ?2 AND b.no < ?3 AND (?4 IS NULL OR b.status = ?4)
+             ORDER BY b.no DESC LIMIT ?5"
+        ),
+        (
+            of.webhook_no,
+            of.app.as_str(),
+            before,
+            status.map(BatchStatus::as_str),
+            limit,
+        ),
+    )
+}
+
+pub(super) fn holding(db: &Connection, app: &AppId, position: Position) -> Result<Vec<Batch>> {
+    let found = select(
+        db,
+        "w.app_id = ?1 AND ?2 BETWEEN b.first_position AND b.last_position AND EXISTS (
+             SELECT 1 FROM json_each(b.positions) r
+             WHERE ?2 BETWEEN json_extract(r.value, '$[0]') AND json_extract(r.value, '$[1]'))
+         ORDER BY b.no",
+        (app.as_str(), position),
+    )?;
+    Ok(found.into_iter().map(|row| row.batch).collect())
+}
+
 /// Batches by a condition on `hookbox_batch b JOIN hookbox_webhook w`.
-pub(super) fn select(
+fn select(
     db: &Connection,
     condition: &str,
     parameters: impl rusqlite::Params,
-) -> Result<Vec<(i64, Batch)>> {
+) -> Result<Vec<BatchRow>> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT {BATCH_COLUMNS} FROM hookbox_batch b
+        "SELECT {BATCH_COLUMNS}, b.webhook_no FROM hookbox_batch b
          JOIN hookbox_webhook w ON w.no = b.webhook_no WHERE {condition}"
     ))?;
     let mut found = statement.query(parameters)?;
     let mut batches = Vec::new();
     while let Some(row) = found.next()? {
-        batches.push((row.get("no")?, rows::batch(row)?));
+        batches.push(BatchRow {
+            no: row.get("no")?,
+            webhook_no: row.get("webhook_no")?,
+            batch: rows::batch(row)?,
+        });
     }
     Ok(batches)
-}
-
-pub(super) fn insert_attempt(
-    db: &Connection,
-    batch_no: i64,
-    webhook_no: i64,
-    attempt: &Attempt,
-) -> Result<()> {
-    let (status, error) = match attempt.result {
-        AttemptResult::Status(status) => (Some(status), None),
-        AttemptResult::Failure(kind) => (None, Some(kind.as_str())),
-    };
-    db.prepare_cached(
-        "INSERT INTO hookbox_attempt (batch_no, webhook_no, number, started_at, duration_ms,
-             http_status, error, excerpt)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?
-    .execute((
-        batch_no,
-        webhook_no,
-        attempt.number,
-        attempt.started_at.as_millis(),
-        i64::try_from(attempt.duration_ms).unwrap_or(i64::MAX),
-        status,
-        error,
-        &attempt.excerpt,
-    ))?;
-    Ok(())
 }

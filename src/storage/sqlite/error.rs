@@ -45,22 +45,6 @@ pub(super) fn commit_error(error: rusqlite::Error) -> Error {
     }
 }
 
-/// Whether an error comes from what one row says, not from the storage as a whole.
-pub(super) const fn is_one_rows(error: &Error) -> bool {
-    !matches!(
-        error,
-        Error::Storage {
-            fault: StorageFault::Busy
-                | StorageFault::Full
-                | StorageFault::ReadOnly
-                | StorageFault::Corrupt
-                | StorageFault::CommitUnknown
-                | StorageFault::Io,
-            ..
-        }
-    )
-}
-
 /// A stored value that hookbox would not have written.
 pub(super) fn bad_row(what: &str, why: impl std::fmt::Display) -> Error {
     Error::storage(StorageFault::BadRow, format!("{what}: {why}"))

@@ -3,70 +3,57 @@
 //! concern over it.
 
 mod apps;
+mod attempts;
 mod batches;
-mod cache;
-mod carve;
-mod claim;
 mod commit;
+mod entries;
 mod error;
-mod load;
 mod log;
 mod migrate;
 mod open;
-mod operate;
 mod ready;
-mod records;
-mod route;
 mod rows;
-mod settle;
 mod state;
+mod tables;
 mod upkeep;
 mod webhooks;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use rusqlite::Connection;
 
-use crate::clock::Prng;
 use crate::error::{Error, Result};
-use crate::model::{
-    App, AppId, AppState, Attempt, Batch, BatchId, Event, EventId, EventType, Notice, Positions,
-    Timestamp, Webhook, WebhookId,
-};
-use crate::storage::{
-    AttemptFilter, BacklogRow, BatchFilter, ClaimRequest, EditKeys, EditWebhook, EventFilter,
-    Exchanged, Page, PageRequest, PreparedEvent, Settlement, Storage, StorageStats, StoredKey,
-    StoredWebhook, WebhookFilter,
-};
-use cache::Cache;
+use crate::model::{AppId, EventId};
+use crate::storage::tables::{Database, TableStorage, Tables, emit};
+use crate::storage::{PreparedEvent, StorageStats};
 use commit::{CommitQueue, lock, nested};
-use error::is_one_rows;
 use open::Location;
-use upkeep::PruneCursor;
+use tables::SqliteTables;
 
 /// Idle read connections that are kept open.
 const READERS_KEPT: usize = 4;
 
 /// A box in an SQLite file, which may hold the host's own tables as well.
-pub struct SqliteStorage {
+pub type SqliteStorage = TableStorage<Sqlite>;
+
+/// The engine under [`SqliteStorage`].
+pub struct Sqlite {
     location: Location,
     /// `None` when the box is open for reading only.
     writer: Option<CommitQueue>,
     readers: Mutex<Vec<Connection>>,
-    cache: Arc<Cache>,
-    pruned: Mutex<PruneCursor>,
 }
 
-impl std::fmt::Debug for SqliteStorage {
+impl std::fmt::Debug for Sqlite {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SqliteStorage")
+        f.debug_struct("Sqlite")
             .field("path", &self.location.path())
             .finish_non_exhaustive()
     }
 }
 
-impl SqliteStorage {
+impl TableStorage<Sqlite> {
     /// Opens a file for reading and writing; creates it (mode 0600) and its schema where they are
     /// missing, and migrates an older schema. `payload_bytes_max` is kept in the file, for plain
     /// SQL too; `None` leaves it as it is.
@@ -92,7 +79,7 @@ impl SqliteStorage {
                 Ok(())
             })?;
         }
-        Ok(Self::new(location, Some(queue)))
+        Ok(Self::over(Sqlite::new(location, Some(queue))))
     }
 
     /// Opens a file for reading only: it is neither created, nor migrated, nor otherwise changed.
@@ -102,7 +89,7 @@ impl SqliteStorage {
     pub fn open_read_only(path: &Path) -> Result<Self> {
         let location = Location::new(path)?;
         migrate::check(&location.reader()?)?;
-        Ok(Self::new(location, None))
+        Ok(Self::over(Sqlite::new(location, None)))
     }
 
     /// Bytes of a payload at most, as the file says.
@@ -110,20 +97,10 @@ impl SqliteStorage {
     /// # Errors
     /// Storage errors only.
     pub fn payload_bytes_max(&self) -> Result<usize> {
-        self.read(|db| {
+        self.database.with_reader(|db| {
             let sql = "SELECT value FROM hookbox_setting WHERE name = 'payload_bytes_max'";
             Ok(db.query_row(sql, (), |row| row.get(0))?)
         })
-    }
-
-    fn new(location: Location, writer: Option<CommitQueue>) -> Self {
-        Self {
-            location,
-            writer,
-            readers: Mutex::default(),
-            cache: Arc::default(),
-            pruned: Mutex::default(),
-        }
     }
 
     /// Appends events inside a transaction of the host's own, on the host's own connection to the
@@ -137,19 +114,22 @@ impl SqliteStorage {
         app: &AppId,
         events: &[PreparedEvent],
     ) -> Result<Vec<EventId>> {
-        nested(transaction, || log::emit(transaction, app, events))
+        let tables = SqliteTables(transaction);
+        nested(transaction, || emit(&tables, app, events))
     }
+}
 
-    fn write<T, F>(&self, work: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
-    {
-        self.writer.as_ref().ok_or(Error::ReadOnly)?.write(work)
+impl Sqlite {
+    fn new(location: Location, writer: Option<CommitQueue>) -> Self {
+        Self {
+            location,
+            writer,
+            readers: Mutex::default(),
+        }
     }
 
     /// Runs reads in one transaction, so that they see one moment.
-    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    fn with_reader<T>(&self, work: impl Fn(&Connection) -> Result<T>) -> Result<T> {
         let idle = lock(&self.readers).pop();
         let mut connection = match idle {
             Some(connection) => connection,
@@ -167,104 +147,18 @@ impl SqliteStorage {
     }
 }
 
-impl Storage for SqliteStorage {
-    fn create_app(&self, app: App, keys: Vec<StoredKey>) -> Result<()> {
-        self.write(move |db| apps::create(db, &app, &keys))
+impl Database for Sqlite {
+    fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&dyn Tables) -> Result<T> + Send + 'static,
+    {
+        let queue = self.writer.as_ref().ok_or(Error::ReadOnly)?;
+        queue.write(move |db| work(&SqliteTables(db)))
     }
 
-    fn get_app(&self, id: &AppId) -> Result<Arc<App>> {
-        self.read(|db| self.cache.app(db, id))
-    }
-
-    fn list_apps(&self, page: PageRequest) -> Result<Page<App>> {
-        self.read(|db| apps::list(db, &page))
-    }
-
-    fn set_app_state(&self, id: &AppId, state: AppState) -> Result<App> {
-        let id = id.clone();
-        self.write(move |db| apps::set_state(db, &id, state))
-    }
-
-    fn delete_app(&self, id: &AppId) -> Result<()> {
-        loop {
-            let id = id.clone();
-            if self.write(move |db| apps::delete_slice(db, &id))? {
-                return Ok(());
-            }
-        }
-    }
-
-    fn event_types(&self) -> Result<Vec<EventType>> {
-        self.read(apps::event_types)
-    }
-
-    fn set_event_types(&self, types: Vec<EventType>, replace: bool) -> Result<()> {
-        self.write(move |db| apps::set_event_types(db, &types, replace))
-    }
-
-    fn keys(&self, app: &AppId) -> Result<Vec<StoredKey>> {
-        self.read(|db| apps::keys(db, app))
-    }
-
-    fn edit_keys(&self, app: &AppId, edit: EditKeys) -> Result<Vec<StoredKey>> {
-        let app = app.clone();
-        self.write(move |db| apps::edit_keys(db, &app, edit))
-    }
-
-    fn create_webhook(&self, webhook: StoredWebhook) -> Result<()> {
-        self.write(move |db| webhooks::create(db, &webhook))
-    }
-
-    fn get_webhook(&self, app: &AppId, id: &WebhookId) -> Result<Arc<StoredWebhook>> {
-        self.read(|db| webhooks::get(db, app, id).map(Arc::new))
-    }
-
-    fn list_webhooks(
-        &self,
-        app: &AppId,
-        filter: WebhookFilter,
-        page: PageRequest,
-    ) -> Result<Page<Webhook>> {
-        self.read(|db| webhooks::list(db, app, &filter, &page))
-    }
-
-    fn edit_webhook(
-        &self,
-        app: &AppId,
-        id: &WebhookId,
-        edit: EditWebhook,
-    ) -> Result<StoredWebhook> {
-        let (app, id) = (app.clone(), id.clone());
-        self.write(move |db| webhooks::edit(db, &app, &id, edit))
-    }
-
-    fn delete_webhook(&self, app: &AppId, id: &WebhookId) -> Result<()> {
-        let (app, id) = (app.clone(), id.clone());
-        self.write(move |db| webhooks::delete(db, &app, &id))
-    }
-
-    fn emit(&self, app: &AppId, events: Vec<PreparedEvent>) -> Result<Vec<EventId>> {
-        let app = app.clone();
-        self.write(move |db| log::emit(db, &app, &events))
-    }
-
-    fn exchange(
-        &self,
-        now: Timestamp,
-        seed: u64,
-        results: Vec<Settlement>,
-        claim: Option<ClaimRequest>,
-    ) -> Result<Exchanged> {
-        let cache = Arc::clone(&self.cache);
-        let exchanged = self.write(move |db| exchange(db, &cache, now, seed, &results, claim));
-        if exchanged.is_err() {
-            self.cache.forget_clock();
-        }
-        exchanged
-    }
-
-    fn read_events(&self, positions: &Positions) -> Result<Vec<Event>> {
-        self.read(|db| log::read(db, positions))
+    fn read<T>(&self, work: impl Fn(&dyn Tables) -> Result<T>) -> Result<T> {
+        self.with_reader(|db| work(&SqliteTables(db)))
     }
 
     fn is_read_only(&self) -> bool {
@@ -280,82 +174,16 @@ impl Storage for SqliteStorage {
         match &self.writer {
             // Changes by anybody but the writer itself.
             Some(queue) => queue.with_writer(version),
-            None => self.read(version),
+            None => self.with_reader(version),
         }
     }
 
-    fn resend(&self, app: &AppId, batch: &BatchId, now: Timestamp) -> Result<Batch> {
-        let (app, batch) = (app.clone(), *batch);
-        self.write(move |db| operate::resend(db, &app, &batch, now))
-    }
-
-    fn cancel(&self, app: &AppId, batch: &BatchId, now: Timestamp) -> Result<Batch> {
-        let (app, batch) = (app.clone(), *batch);
-        self.write(move |db| operate::cancel(db, &app, &batch, now))
-    }
-
-    fn replay(&self, app: &AppId, webhook: &WebhookId, since: Timestamp) -> Result<u64> {
-        let (app, webhook) = (app.clone(), webhook.clone());
-        self.write(move |db| operate::replay(db, &app, &webhook, since))
-    }
-
-    fn get_event(&self, id: &EventId) -> Result<Event> {
-        self.read(|db| records::event(db, id))
-    }
-
-    fn list_events(
-        &self,
-        app: &AppId,
-        filter: EventFilter,
-        page: PageRequest,
-    ) -> Result<Page<Event>> {
-        self.read(|db| records::events(db, app, &filter, &page))
-    }
-
-    fn get_batch(&self, id: &BatchId) -> Result<Batch> {
-        self.read(|db| {
-            batches::find(db, id)?
-                .map(|(_, _, batch)| batch)
-                .ok_or(Error::BatchNotFound(*id))
-        })
-    }
-
-    fn list_batches(
-        &self,
-        app: &AppId,
-        filter: BatchFilter,
-        page: PageRequest,
-    ) -> Result<Page<Batch>> {
-        self.read(|db| records::list_batches(db, app, &filter, &page))
-    }
-
-    fn list_attempts(
-        &self,
-        app: &AppId,
-        filter: AttemptFilter,
-        page: PageRequest,
-    ) -> Result<Page<Attempt>> {
-        self.read(|db| records::list_attempts(db, app, &filter, &page))
-    }
-
-    fn backlog(&self, app: &AppId, webhook: &WebhookId) -> Result<BacklogRow> {
-        self.read(|db| records::backlog(db, app, webhook))
-    }
-
-    fn prune(&self, before: Timestamp, now: Timestamp, slice: usize) -> Result<bool> {
-        let mut cursor = lock(&self.pruned);
-        let from = *cursor;
-        let (next, more) = self.write(move |db| upkeep::prune(db, before, now, slice, from))?;
-        *cursor = next;
-        Ok(more)
-    }
-
     fn check(&self) -> Result<Vec<String>> {
-        self.read(upkeep::check)
+        self.with_reader(upkeep::check)
     }
 
     fn stats(&self) -> Result<StorageStats> {
-        self.read(|db| upkeep::stats(db, self.location.path()))
+        self.with_reader(|db| upkeep::stats(db, self.location.path()))
     }
 
     fn backup(&self, to: &Path) -> Result<()> {
@@ -370,52 +198,4 @@ impl Storage for SqliteStorage {
             let _ = std::fs::remove_file(to);
         })
     }
-
-    fn awaited_by(&self, event: &Event) -> Result<Vec<WebhookId>> {
-        self.read(|db| records::awaited_by(db, event))
-    }
-
-    fn batches_of(&self, event: &Event) -> Result<Vec<Batch>> {
-        self.read(|db| records::batches_of(db, event))
-    }
-}
-
-fn exchange(
-    db: &Connection,
-    cache: &Cache,
-    now: Timestamp,
-    seed: u64,
-    results: &[Settlement],
-    claim: Option<ClaimRequest>,
-) -> Result<Exchanged> {
-    let mut exchanged = Exchanged::default();
-    let mut random = Prng::new(seed);
-    for settlement in results {
-        let mut notices = Vec::new();
-        let settled = nested(db, || {
-            settle::settle(db, cache, now, settlement, &mut random, &mut notices)
-        });
-        match settled {
-            Ok(kept) => {
-                exchanged.notices.append(&mut notices);
-                if !kept {
-                    exchanged.lost.push(settlement.batch_id);
-                }
-            }
-            // What somebody spoiled must not hold up the others.
-            Err(error) if is_one_rows(&error) => {
-                exchanged.lost.push(settlement.batch_id);
-                exchanged.notices.push(Notice::BadRow {
-                    message: error.to_string(),
-                });
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    if let Some(request) = claim {
-        let unrouted = route::route(db, now)?;
-        let more = claim::claim(db, cache, now, request, &mut random, &mut exchanged)?;
-        exchanged.more = more || unrouted;
-    }
-    Ok(exchanged)
 }

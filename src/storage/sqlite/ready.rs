@@ -6,29 +6,21 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::error::Result;
 use crate::model::Timestamp;
 
-/// Timers that are moved to the ready queue per claim.
-const TIMERS_MAX: usize = 1_000;
-
-/// Marks the webhooks whose time has come; true when there are more. After the clock was set back
-/// (and at the start, when it may have been) every timer is looked at: those that are further away
-/// than any wait were set by a clock that was ahead.
-pub(super) fn wake_timers(db: &Connection, now: Timestamp, all: bool) -> Result<bool> {
-    if all {
-        db.execute(
+pub(super) fn wake_timers(db: &Connection, now: Option<Timestamp>, limit: usize) -> Result<usize> {
+    let Some(now) = now else {
+        return Ok(db.execute(
             "UPDATE hookbox_webhook_state SET ready = 1 WHERE ready = 0 AND due_at IS NOT NULL",
             (),
-        )?;
-        return Ok(false);
-    }
-    let woken = db
+        )?);
+    };
+    Ok(db
         .prepare_cached(
             "UPDATE hookbox_webhook_state SET ready = 1 WHERE webhook_no IN (
                  SELECT webhook_no FROM hookbox_webhook_state
                  WHERE ready = 0 AND due_at IS NOT NULL AND due_at <= ?1
                  ORDER BY due_at LIMIT ?2)",
         )?
-        .execute((now.as_millis(), TIMERS_MAX))?;
-    Ok(woken == TIMERS_MAX)
+        .execute((now.as_millis(), limit))?)
 }
 
 pub(super) fn next_timer(db: &Connection) -> Result<Option<Timestamp>> {
@@ -44,7 +36,7 @@ pub(super) fn next_timer(db: &Connection) -> Result<Option<Timestamp>> {
 
 /// At most `limit` apps with ready webhooks, from the one after `start` on and around: one seek in
 /// the index for each.
-pub(super) fn ready_apps(
+pub(super) fn apps(
     db: &Connection,
     failing: bool,
     limit: usize,
@@ -77,24 +69,16 @@ pub(super) fn ready_apps(
     Ok(apps)
 }
 
-/// At most `room` ready webhooks: an equal share from each app, the longest ready first.
-pub(super) fn ready_webhooks(
+pub(super) fn webhooks(
     db: &Connection,
     failing: bool,
-    apps: &[String],
-    room: usize,
+    app: &str,
+    limit: usize,
 ) -> Result<Vec<i64>> {
-    let share = room.div_ceil(apps.len().max(1));
     let mut statement = db.prepare_cached(
         "SELECT webhook_no FROM hookbox_webhook_state
          WHERE ready = 1 AND failing = ?1 AND app_id = ?2 ORDER BY due_at LIMIT ?3",
     )?;
-    let mut ready = Vec::new();
-    for app in apps {
-        let mut found = statement.query((failing, app, share))?;
-        while let Some(row) = found.next()? {
-            ready.push(row.get(0)?);
-        }
-    }
-    Ok(ready)
+    let found = statement.query_map((failing, app, limit), |row| row.get(0))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
 }

@@ -1,25 +1,12 @@
-//! Where a webhook stands: its cursor, its health, and when a sender should look at it.
+//! Where a webhook stands: its cursor, its health, its replays, and when a sender should look at it.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::error::Result;
-use crate::model::{AppId, Health, Position, Timestamp};
+use crate::model::{Health, Position, Timestamp};
+use crate::storage::tables::{Replay, WebhookState};
 
 use super::rows::{json, millis, parsed, time_or_null, to_json};
-
-/// A row of `hookbox_webhook_state`.
-#[derive(Debug, Clone)]
-pub(super) struct WebhookState {
-    pub(super) webhook_no: i64,
-    pub(super) app_id: AppId,
-    pub(super) cursor: Position,
-    pub(super) has_backlog: bool,
-    pub(super) ready: bool,
-    pub(super) due_at: Option<Timestamp>,
-    pub(super) failing: bool,
-    pub(super) health: Health,
-    pub(super) last_http_code: Option<(u16, Timestamp)>,
-}
 
 pub(super) fn load(db: &Connection, webhook_no: i64) -> Result<WebhookState> {
     db.prepare_cached("SELECT * FROM hookbox_webhook_state WHERE webhook_no = ?1")?
@@ -61,7 +48,6 @@ pub(super) fn save(db: &Connection, state: &WebhookState) -> Result<()> {
     Ok(())
 }
 
-/// Keeps senders away from a webhook until a time.
 pub(super) fn look_later(db: &Connection, webhook_no: i64, at: Timestamp) -> Result<()> {
     db.prepare_cached(
         "UPDATE hookbox_webhook_state SET ready = 0, due_at = ?2 WHERE webhook_no = ?1",
@@ -70,13 +56,60 @@ pub(super) fn look_later(db: &Connection, webhook_no: i64, at: Timestamp) -> Res
     Ok(())
 }
 
-/// Asks a sender to look at a webhook: something about it changed. Level-triggered: looking in vain
-/// costs a little and clears the mark.
-pub(super) fn look_again(db: &Connection, webhook_no: i64) -> Result<()> {
+pub(super) fn mark_backlog(
+    db: &Connection,
+    app: &str,
+    event_type: &str,
+    last: Position,
+    now: Timestamp,
+) -> Result<()> {
     db.prepare_cached(
-        "UPDATE hookbox_webhook_state SET ready = 1, due_at = coalesce(due_at, 0)
-         WHERE webhook_no = ?1",
+        "UPDATE hookbox_webhook_state SET has_backlog = 1, ready = 1, due_at = ?4
+         WHERE cursor < ?3 AND has_backlog = 0 AND webhook_no IN (
+             SELECT webhook_no FROM hookbox_subscription
+             WHERE app_id = ?1 AND type IN (?2, '*')
+                 AND (until_position IS NULL OR until_position > from_position))",
     )?
-    .execute((webhook_no,))?;
+    .execute((app, event_type, last, now.as_millis()))?;
+    Ok(())
+}
+
+pub(super) fn replay(db: &Connection, webhook_no: i64) -> Result<Option<Replay>> {
+    Ok(db
+        .prepare_cached(
+            "SELECT no, cursor, until_position FROM hookbox_replay
+             WHERE webhook_no = ?1 ORDER BY no LIMIT 1",
+        )?
+        .query_row((webhook_no,), |row| {
+            Ok(Replay {
+                no: row.get(0)?,
+                cursor: row.get(1)?,
+                until: row.get(2)?,
+            })
+        })
+        .optional()?)
+}
+
+pub(super) fn insert_replay(
+    db: &Connection,
+    webhook_no: i64,
+    cursor: Position,
+    until: Position,
+) -> Result<()> {
+    db.execute(
+        "INSERT INTO hookbox_replay (webhook_no, cursor, until_position) VALUES (?1, ?2, ?3)",
+        (webhook_no, cursor, until),
+    )?;
+    Ok(())
+}
+
+pub(super) fn save_replay(db: &Connection, replay: Replay) -> Result<()> {
+    if replay.cursor < replay.until {
+        db.prepare_cached("UPDATE hookbox_replay SET cursor = ?2 WHERE no = ?1")?
+            .execute((replay.no, replay.cursor))?;
+    } else {
+        db.prepare_cached("DELETE FROM hookbox_replay WHERE no = ?1")?
+            .execute((replay.no,))?;
+    }
     Ok(())
 }

@@ -8,132 +8,44 @@ use rusqlite::Connection;
 use crate::error::{Error, Result, StorageFault};
 use crate::model::{Position, Timestamp};
 use crate::storage::StorageStats;
+use crate::storage::tables::OldBatch;
 
-use super::webhooks;
+use super::log;
 
-/// Rows looked at per slice for each row that may be deleted: what is still owed is passed over.
-const LOOKED_AT_PER_DELETED: i64 = 10;
-
-/// Where retention stands in the log and the batches; kept in memory, from the start after a restart.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct PruneCursor {
-    batch_no: i64,
-    position: Position,
-}
-
-/// Deletes one slice; returns where to go on, and whether there is more.
-pub(super) fn prune(
-    db: &Connection,
-    before: Timestamp,
-    now: Timestamp,
-    slice: usize,
-    from: PruneCursor,
-) -> Result<(PruneCursor, bool)> {
-    db.execute(
-        "DELETE FROM hookbox_key WHERE published_until < ?1",
-        (now.as_millis(),),
-    )?;
-    if from.position == 0 {
-        // Closed subscriptions that the cursor has passed owe nothing more.
-        db.execute(
-            "DELETE FROM hookbox_subscription WHERE until_position <=
-                 (SELECT cursor FROM hookbox_webhook_state s
-                  WHERE s.webhook_no = hookbox_subscription.webhook_no)",
-            (),
-        )?;
-    }
-    let slice = i64::try_from(slice.clamp(1, 100_000)).unwrap_or(1);
-    let span = slice * LOOKED_AT_PER_DELETED;
-    let (batch_no, more_batches) = prune_batches(db, before, slice, span, from.batch_no)?;
-    let (position, more_events) = prune_events(db, before, slice, span, from.position)?;
-    let more = more_batches || more_events;
-    // A whole pass is over: the next one looks again at what was still owed.
-    let cursor = if more {
-        PruneCursor { batch_no, position }
-    } else {
-        PruneCursor::default()
-    };
-    Ok((cursor, more))
-}
-
-fn prune_batches(
-    db: &Connection,
-    before: Timestamp,
-    slice: i64,
-    span: i64,
-    from: i64,
-) -> Result<(i64, bool)> {
+pub(super) fn batches_after(db: &Connection, no: i64, limit: usize) -> Result<Vec<OldBatch>> {
     let mut statement = db.prepare_cached(
-        "SELECT no, created_at < ?2, ended_at IS NOT NULL AND ended_at < ?2 FROM hookbox_batch
-         WHERE no > ?1 ORDER BY no LIMIT ?3",
+        "SELECT no, created_at, ended_at FROM hookbox_batch WHERE no > ?1 ORDER BY no LIMIT ?2",
     )?;
-    let mut found = statement.query((from, before.as_millis(), span))?;
-    let (mut at, mut old, mut doomed) = (from, true, Vec::new());
-    while let Some(row) = found.next()? {
-        at = row.get(0)?;
-        old = row.get(1)?;
-        if row.get(2)? {
-            doomed.push(at);
-        }
-        if !old || i64::try_from(doomed.len()).unwrap_or(slice) >= slice {
-            break;
-        }
-    }
-    let more = old && at > from;
-    for no in doomed {
-        db.prepare_cached("DELETE FROM hookbox_batch WHERE no = ?1")?
-            .execute((no,))?;
-    }
-    Ok((at, more))
+    let found = statement.query_map((no, limit), |row| {
+        Ok(OldBatch {
+            no: row.get(0)?,
+            created_at: Timestamp::from_millis(row.get(1)?),
+            ended_at: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis),
+        })
+    })?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
-fn prune_events(
-    db: &Connection,
-    before: Timestamp,
-    slice: i64,
-    span: i64,
-    from: Position,
-) -> Result<(Position, bool)> {
-    let routed: Position = db.query_row(
-        "SELECT value FROM hookbox_setting WHERE name = 'routed_position'",
-        (),
-        |row| row.get(0),
-    )?;
-    let mut statement = db.prepare_cached(
-        "SELECT position, created_at < ?3 FROM hookbox_event
-         WHERE position > ?1 AND position <= ?2 ORDER BY position LIMIT ?4",
-    )?;
-    let mut found = statement.query((from, routed, before.as_millis(), span))?;
-    let (mut at, mut old, mut candidates) = (from, true, BTreeSet::new());
-    while let Some(row) = found.next()? {
-        at = row.get(0)?;
-        old = row.get(1)?;
-        if !old {
-            break;
-        }
-        candidates.insert(at);
-    }
-    let more = old && at > from;
-    if let (Some(first), Some(last)) = (candidates.first().copied(), candidates.last().copied()) {
-        for position in still_owed(db, first, last)? {
-            candidates.remove(&position);
-        }
-    }
-    for (deleted, position) in (0..).zip(candidates) {
-        if deleted == slice {
-            // The rest of the span is looked at again.
-            return Ok((position - 1, true));
-        }
-        db.prepare_cached("DELETE FROM hookbox_event WHERE position = ?1")?
-            .execute((position,))?;
-    }
-    Ok((at, more))
+pub(super) fn delete_batch(db: &Connection, no: i64) -> Result<()> {
+    db.prepare_cached("DELETE FROM hookbox_batch WHERE no = ?1")?
+        .execute((no,))?;
+    Ok(())
+}
+
+pub(super) fn delete_event(db: &Connection, position: Position) -> Result<()> {
+    db.prepare_cached("DELETE FROM hookbox_event WHERE position = ?1")?
+        .execute((position,))?;
+    Ok(())
 }
 
 /// Positions within a span of the log that something is still owed: by a webhook whose cursor has
 /// not passed them, by a replay, or by a batch that is kept (an exhausted one can be resent for as
 /// long as retention keeps it).
-fn still_owed(db: &Connection, first: Position, last: Position) -> Result<BTreeSet<Position>> {
+pub(super) fn still_owed(
+    db: &Connection,
+    first: Position,
+    last: Position,
+) -> Result<BTreeSet<Position>> {
     let mut owed = BTreeSet::new();
     for sql in [
         "SELECT e.position FROM hookbox_webhook_state s
@@ -183,6 +95,12 @@ pub(super) fn check(db: &Connection) -> Result<Vec<String>> {
             "a row of {table} names a row of {parent} that is gone"
         ));
     }
+    Ok(wrong)
+}
+
+/// What contradicts itself in the tables, in sentences.
+pub(super) fn contradictions(db: &Connection) -> Result<Vec<String>> {
+    let mut wrong = Vec::new();
     for (sql, sentence) in [
         (
             "SELECT count(*) FROM hookbox_event WHERE id IS NULL OR NOT json_valid(payload)",
@@ -224,7 +142,7 @@ pub(super) fn stats(db: &Connection, path: &Path) -> Result<StorageStats> {
         db.query_row("PRAGMA page_size", (), |row| row.get(0))?,
     );
     Ok(StorageStats {
-        last_position: webhooks::head(db)?,
+        last_position: log::head(db)?,
         bytes: pages * page_size,
         wal_bytes: size("-wal"),
     })

@@ -4,7 +4,9 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::storage::StorageStats;
+use crate::model::{AppId, EventId};
+use crate::storage::outbox::emit;
+use crate::storage::{PreparedEvent, StorageStats};
 
 use super::Tables;
 
@@ -27,6 +29,15 @@ pub trait Database: Debug + Send + Sync {
     /// # Errors
     /// Those of `work` and of the engine.
     fn read<T>(&self, work: impl Fn(&dyn Tables) -> Result<T>) -> Result<T>;
+
+    /// As [`crate::storage::Storage::emit`]; for engines that can do it in one round trip.
+    ///
+    /// # Errors
+    /// As [`crate::storage::Storage::emit`].
+    fn emit(&self, app: &AppId, events: Vec<PreparedEvent>) -> Result<Vec<EventId>> {
+        let app = app.clone();
+        self.write(move |tables| emit(tables, &app, &events))
+    }
 
     /// As [`crate::storage::Storage::is_read_only`].
     fn is_read_only(&self) -> bool {

@@ -11,6 +11,7 @@ mod rows;
 
 use std::collections::BTreeSet;
 
+pub use crate::storage::outbox::{TableStorage, emit};
 pub use database::Database;
 pub use rows::{
     BatchRow, Entry, Numbered, OfWebhook, OldBatch, Replay, Span, Subscription, Unrouted,

@@ -6,23 +6,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension};
-
 use crate::clock::Prng;
 use crate::error::Result;
 use crate::machine::{Input, Settled, longest_wait, plan_claim, step};
 use crate::model::{
-    App, AppState, Attempt, AttemptResult, Batch, BatchId, BatchStatus, DeliveryMode,
-    DeliveryPolicy, FailureKind, Notice, Ordering, Positions, Timestamp,
+    Attempt, AttemptResult, Batch, BatchId, BatchStatus, DeliveryMode, FailureKind, Notice,
+    Ordering, Positions, Timestamp,
 };
-use crate::storage::{ClaimRequest, Claimed, Exchanged, StoredWebhook};
+use crate::storage::tables::{Tables, WebhookState};
+use crate::storage::{ClaimRequest, Claimed, Exchanged};
 
-use super::commit::nested;
-use super::error::is_one_rows;
-use super::ready::{next_timer, ready_apps, ready_webhooks, wake_timers};
+use super::exchange::is_one_rows;
+use super::schedule::{self, Subject};
 use super::settle::exhausted;
-use super::state::{self, WebhookState};
-use super::{Cache, batches, carve, load};
+use super::{Cache, carve};
 
 /// How much longer than the attempt's own deadline a lease lasts: room for waiting for a sender
 /// and for storing the result. A sender does not begin an attempt that its lease might not outlive.
@@ -31,32 +28,38 @@ const LEASE_MARGIN: Duration = Duration::from_secs(20);
 /// When a webhook with an unreadable row is looked at again.
 const BAD_ROW_WAIT: Duration = Duration::from_secs(600);
 
+/// Timers that are moved to the ready queue per claim.
+const TIMERS_MAX: usize = 1_000;
+
+/// More than any webhook can have out at once.
+const LEASES_MAX: usize = 10_000;
+
 /// Rounds over the ready webhooks per claim; what is left then waits for the next claim.
 const ROUNDS_MAX: usize = 16;
 
 /// Claims into `exchanged`; true when there is more to do at once.
 pub(super) fn claim(
-    db: &Connection,
+    tables: &dyn Tables,
     cache: &Cache,
     now: Timestamp,
     request: ClaimRequest,
     random: &mut Prng,
     exchanged: &mut Exchanged,
 ) -> Result<bool> {
-    let mut more = wake_timers(db, now, cache.clock_was_set_back(now))?;
+    let mut more = wake_timers(tables, cache, now)?;
     // Failing webhooks first: their share is small, and the well must not starve their retries.
     let failing_max = request.failing_max.min(request.batches_max);
     for (failing, end) in [(true, failing_max), (false, request.batches_max)] {
-        more |= claim_class(db, cache, now, failing, end, random, exchanged)?;
+        more |= claim_class(tables, cache, now, failing, end, random, exchanged)?;
     }
-    exchanged.next_due = next_timer(db)?;
+    exchanged.next_due = tables.next_timer()?;
     Ok(more)
 }
 
 /// Claims until there are `end` batches in all or no ready webhook of this class; true when the
 /// rounds ran out before. Fair among apps: in each round an equal share of the room goes to each.
 fn claim_class(
-    db: &Connection,
+    tables: &dyn Tables,
     cache: &Cache,
     now: Timestamp,
     failing: bool,
@@ -69,12 +72,12 @@ fn claim_class(
         if room == 0 {
             return Ok(false);
         }
-        let apps = ready_apps(db, failing, room, &cache.next_app())?;
+        let apps = tables.ready_apps(failing, room, &cache.next_app())?;
         let Some(last) = apps.last() else {
             return Ok(false);
         };
         cache.set_next_app(last);
-        let ready = ready_webhooks(db, failing, &apps, room)?;
+        let ready = ready_webhooks(tables, failing, &apps, room)?;
         let share = room.div_ceil(ready.len().max(1));
         for webhook_no in ready {
             let room = end.saturating_sub(exchanged.claimed.len()).min(share);
@@ -82,15 +85,14 @@ fn claim_class(
                 break;
             }
             let (claimed, noticed) = (exchanged.claimed.len(), exchanged.notices.len());
-            let looked = nested(db, || {
-                look_at(db, cache, webhook_no, now, room, random, exchanged)
-            });
+            let looked = tables
+                .nested(&mut || look_at(tables, cache, webhook_no, now, room, random, exchanged));
             match looked {
                 // What somebody spoiled holds up its own webhook only.
                 Err(error) if is_one_rows(&error) => {
                     exchanged.claimed.truncate(claimed);
                     exchanged.notices.truncate(noticed);
-                    state::look_later(db, webhook_no, now.plus(BAD_ROW_WAIT))?;
+                    tables.look_later(webhook_no, now.plus(BAD_ROW_WAIT))?;
                     exchanged.notices.push(Notice::BadRow {
                         message: error.to_string(),
                     });
@@ -105,7 +107,7 @@ fn claim_class(
 /// Looks at one ready webhook: ends its expired leases, claims up to `room` batches for it, and
 /// notes when to look again.
 fn look_at(
-    db: &Connection,
+    tables: &dyn Tables,
     cache: &Cache,
     webhook_no: i64,
     now: Timestamp,
@@ -113,10 +115,14 @@ fn look_at(
     random: &mut Prng,
     exchanged: &mut Exchanged,
 ) -> Result<()> {
-    let mut state = state::load(db, webhook_no)?;
-    let subject = Subject::load(db, cache, &state)?;
-    expire_leases(db, &subject, webhook_no, now, &mut exchanged.notices)?;
-    let load = load::in_flight(db, webhook_no)?;
+    let mut state = tables.state(webhook_no)?;
+    let subject = Subject::load(tables, cache, &state)?;
+    let mut load = tables.in_flight(webhook_no)?;
+    if load.fresh + load.retries > 0
+        && expire_leases(tables, &subject, webhook_no, now, &mut exchanged.notices)?
+    {
+        load = tables.in_flight(webhook_no)?;
+    }
     let before = exchanged.claimed.len();
     if subject.may_send() {
         let plan = plan_claim(
@@ -138,113 +144,69 @@ fn look_at(
         };
         let room = room.min(plan.total as usize);
         let retries = room.min(plan.retries as usize);
-        let taken = claim_retries(db, &subject, webhook_no, now, retries, &mut take)?;
+        let taken = claim_retries(tables, &subject, webhook_no, now, retries, &mut take)?;
         let fresh = (room - taken).min(plan.fresh as usize);
-        claim_fresh(db, &subject, &mut state, now, fresh, random, &mut take)?;
+        claim_fresh(tables, &subject, &mut state, now, fresh, random, &mut take)?;
     }
     let spent = u32::try_from(exchanged.claimed.len() - before).unwrap_or(u32::MAX);
     state
         .health
         .spend(subject.webhook.webhook.overrides.rate_limit, now, spent);
-    schedule(db, &subject, &mut state, now)?;
-    state::save(db, &state)
+    schedule::schedule(tables, &subject, &mut state, now)?;
+    tables.save_state(&state)
 }
 
-/// A webhook with all that decides about it.
-pub(super) struct Subject {
-    pub(super) app: Arc<App>,
-    pub(super) webhook: Arc<StoredWebhook>,
-    pub(super) policy: Arc<DeliveryPolicy>,
+/// Marks the webhooks whose time has come; true when there are more. After the clock was set back
+/// (and at the start, when it may have been) every timer is looked at: those that are further away
+/// than any wait were set by a clock that was ahead.
+fn wake_timers(tables: &dyn Tables, cache: &Cache, now: Timestamp) -> Result<bool> {
+    if cache.clock_was_set_back(now) {
+        tables.wake_timers(None, usize::MAX)?;
+        return Ok(false);
+    }
+    Ok(tables.wake_timers(Some(now), TIMERS_MAX)? == TIMERS_MAX)
 }
 
-impl Subject {
-    pub(super) fn load(db: &Connection, cache: &Cache, state: &WebhookState) -> Result<Self> {
-        let app = cache.app(db, &state.app_id)?;
-        let (webhook, policy) = cache.webhook(db, state.webhook_no, &app)?;
-        Ok(Self {
-            app,
-            webhook,
-            policy,
-        })
+/// At most `room` ready webhooks: an equal share from each app, the longest ready first.
+fn ready_webhooks(
+    tables: &dyn Tables,
+    failing: bool,
+    apps: &[String],
+    room: usize,
+) -> Result<Vec<i64>> {
+    let share = room.div_ceil(apps.len().max(1));
+    let mut ready = Vec::new();
+    for app in apps {
+        ready.extend(tables.ready_webhooks(failing, app, share)?);
     }
-
-    fn may_send(&self) -> bool {
-        self.app.state == AppState::Enabled && self.webhook.webhook.is_active()
-    }
-}
-
-/// Notes when the webhook is to be looked at next: now, if more can be claimed for it at once.
-pub(super) fn schedule(
-    db: &Connection,
-    subject: &Subject,
-    state: &mut WebhookState,
-    now: Timestamp,
-) -> Result<()> {
-    let no = state.webhook_no;
-    let lease_end = load::earliest(db, no, BatchStatus::Leased)?;
-    state.ready = false;
-    state.due_at = lease_end;
-    if !subject.may_send() {
-        return Ok(());
-    }
-    let load = load::in_flight(db, no)?;
-    let overrides = &subject.webhook.webhook.overrides;
-    let plan = plan_claim(&state.health, &subject.policy, overrides, load, now);
-    if plan.not_before.is_some() {
-        state.due_at = [plan.not_before, lease_end].into_iter().flatten().min();
-        return Ok(());
-    }
-    let due = if plan.retries > 0 {
-        load::next_retry(db, no, overrides.ordering)?
-    } else {
-        None
-    };
-    // Further away than any wait: set by a clock that was ahead of this one.
-    let due = due.map(|due| {
-        if due > now.plus(longest_wait(&subject.policy)) {
-            now
-        } else {
-            due
-        }
-    });
-    let has_fresh = plan.fresh > 0 && (state.has_backlog || load::has_replay(db, no)?);
-    state.ready = has_fresh || due.is_some_and(|due| due <= now);
-    state.due_at = if state.ready {
-        Some(now)
-    } else {
-        [due, lease_end].into_iter().flatten().min()
-    };
-    Ok(())
+    Ok(ready)
 }
 
 /// Ends leases whose holder did not report: it died, or could not store its result. A lease that
 /// lasts longer than any lease was given by a clock that was ahead; it is cut to the usual length.
+/// Whether there were any.
 fn expire_leases(
-    db: &Connection,
+    tables: &dyn Tables,
     subject: &Subject,
     webhook_no: i64,
     now: Timestamp,
     notices: &mut Vec<Notice>,
-) -> Result<()> {
+) -> Result<bool> {
     let held = subject.policy.timeout + LEASE_MARGIN;
-    db.prepare_cached(
-        "UPDATE hookbox_batch SET due_at = ?2
-         WHERE webhook_no = ?1 AND status = 'leased' AND due_at > ?2
-             AND status IN ('waiting', 'leased', 'parked', 'exhausted')",
-    )?
-    .execute((webhook_no, now.plus(held).as_millis()))?;
-    let expired = batches::select(
-        db,
-        "b.webhook_no = ?1 AND b.status = 'leased' AND b.due_at <= ?2
-             AND b.status IN ('waiting', 'leased', 'parked', 'exhausted')",
-        (webhook_no, now.as_millis()),
-    )?;
-    for (no, mut batch) in expired {
+    let mut expired = false;
+    for mut row in tables.unsettled(webhook_no, BatchStatus::Leased, Ordering::None, LEASES_MAX)? {
+        let batch = &mut row.batch;
         let lease_end = batch.due_at.unwrap_or(now);
+        if lease_end > now {
+            if lease_end > now.plus(held) {
+                batch.due_at = Some(now.plus(held));
+                tables.update_batch(&row)?;
+            }
+            continue;
+        }
         let active = subject.webhook.webhook.is_active();
         let input = Input::LeaseExpired { active };
-        if let Ok(settled) = step(&mut batch, input, now, &subject.policy, 0) {
-            batches::update(db, no, &batch)?;
+        if let Ok(settled) = step(batch, input, now, &subject.policy, 0) {
             let lost = Attempt {
                 batch_id: batch.id,
                 webhook_id: batch.webhook_id.clone(),
@@ -254,17 +216,19 @@ fn expire_leases(
                 result: AttemptResult::Failure(FailureKind::Lost),
                 excerpt: "the sender did not report: whether the request arrived is unknown".into(),
             };
-            batches::insert_attempt(db, no, webhook_no, &lost)?;
             if let Settled::Exhausted(reason) = settled {
-                notices.push(exhausted(&batch, reason));
+                notices.push(exhausted(batch, reason));
             }
+            tables.update_batch(&row)?;
+            tables.insert_attempt(row.no, webhook_no, &lost)?;
+            expired = true;
         }
     }
-    Ok(())
+    Ok(expired)
 }
 
 fn claim_retries(
-    db: &Connection,
+    tables: &dyn Tables,
     subject: &Subject,
     webhook_no: i64,
     now: Timestamp,
@@ -275,39 +239,19 @@ fn claim_retries(
         return Ok(0);
     }
     let far = now.plus(longest_wait(&subject.policy));
-    let fifo = subject.webhook.webhook.overrides.ordering == Ordering::Fifo;
-    let order = if fifo {
-        "b.first_position, b.no"
-    } else {
-        "b.due_at"
-    };
-    let due = batches::select(
-        db,
-        &format!(
-            "b.webhook_no = ?1 AND b.status = 'waiting'
-                 AND b.status IN ('waiting', 'leased', 'parked', 'exhausted')
-             ORDER BY {order} LIMIT ?2"
-        ),
-        (webhook_no, limit),
-    )?;
+    let ordering = subject.webhook.webhook.overrides.ordering;
+    let due = tables.unsettled(webhook_no, BatchStatus::Waiting, ordering, limit)?;
     let mut taken = 0;
-    for (no, mut batch) in due {
+    for mut row in due {
         // Further away than any wait: set by a clock that was ahead of this one.
-        if batch.due_at.is_some_and(|due| due > far) {
-            batch.due_at = Some(now);
+        if row.batch.due_at.is_some_and(|due| due > far) {
+            row.batch.due_at = Some(now);
         }
         let lease_until = now.plus(subject.policy.timeout + LEASE_MARGIN);
-        if step(
-            &mut batch,
-            Input::Claim { lease_until },
-            now,
-            &subject.policy,
-            0,
-        )
-        .is_ok()
-        {
-            batches::update(db, no, &batch)?;
-            take(batch);
+        let input = Input::Claim { lease_until };
+        if step(&mut row.batch, input, now, &subject.policy, 0).is_ok() {
+            tables.update_batch(&row)?;
+            take(row.batch);
             taken += 1;
         }
     }
@@ -315,7 +259,7 @@ fn claim_retries(
 }
 
 fn claim_fresh(
-    db: &Connection,
+    tables: &dyn Tables,
     subject: &Subject,
     state: &mut WebhookState,
     now: Timestamp,
@@ -324,7 +268,7 @@ fn claim_fresh(
     take: &mut impl FnMut(Batch),
 ) -> Result<()> {
     for _ in 0..limit {
-        let Some((positions, mode)) = next_positions(db, subject, state)? else {
+        let Some((positions, mode)) = next_positions(tables, subject, state)? else {
             return Ok(());
         };
         let mut batch = Batch::new(
@@ -344,7 +288,7 @@ fn claim_fresh(
             &subject.policy,
             0,
         );
-        batches::insert(db, state.webhook_no, &batch)?;
+        tables.insert_batch(state.webhook_no, &batch)?;
         take(batch);
     }
     Ok(())
@@ -352,14 +296,14 @@ fn claim_fresh(
 
 /// The next positions owed: of the log, and when that is taken, of a replay.
 fn next_positions(
-    db: &Connection,
+    tables: &dyn Tables,
     subject: &Subject,
     state: &mut WebhookState,
 ) -> Result<Option<(Positions, DeliveryMode)>> {
     let no = state.webhook_no;
     while state.has_backlog {
         let app = &state.app_id;
-        let carved = carve::carve_owed(db, no, app, state.cursor, &subject.policy)?;
+        let carved = carve::carve_owed(tables, no, app, state.cursor, &subject.policy)?;
         state.cursor = carved.cursor;
         state.has_backlog = carved.more;
         if carved.batch.is_some() {
@@ -367,25 +311,19 @@ fn next_positions(
         }
     }
     loop {
-        let replay: Option<(i64, i64, i64)> = db
-            .prepare_cached(
-                "SELECT no, cursor, until_position FROM hookbox_replay
-                 WHERE webhook_no = ?1 ORDER BY no LIMIT 1",
-            )?
-            .query_row((no,), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .optional()?;
-        let Some((replay_no, cursor, until)) = replay else {
+        let Some(mut replay) = tables.replay(no)? else {
             return Ok(None);
         };
         let webhook = &subject.webhook.webhook;
-        let carved = carve::carve_replay(db, webhook, cursor, until, &subject.policy)?;
-        if carved.more {
-            db.prepare_cached("UPDATE hookbox_replay SET cursor = ?2 WHERE no = ?1")?
-                .execute((replay_no, carved.cursor))?;
-        } else {
-            db.prepare_cached("DELETE FROM hookbox_replay WHERE no = ?1")?
-                .execute((replay_no,))?;
-        }
+        let carved = carve::carve_replay(
+            tables,
+            webhook,
+            replay.cursor,
+            replay.until,
+            &subject.policy,
+        )?;
+        replay.cursor = carved.cursor;
+        tables.save_replay(no, replay)?;
         if carved.batch.is_some() {
             return Ok(carved.batch);
         }

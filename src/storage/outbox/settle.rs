@@ -1,7 +1,5 @@
 //! Settling: what came of an attempt, written with everything that follows from it.
 
-use rusqlite::Connection;
-
 use crate::clock::Prng;
 use crate::error::Result;
 use crate::machine::{HealthEffect, Input, Outcome, Refused, Settled, Verdict, step};
@@ -9,37 +7,38 @@ use crate::model::{
     AttemptResult, Batch, BatchId, BatchStatus, DeactivationReason, EndReason, Notice, Timestamp,
 };
 use crate::storage::Settlement;
+use crate::storage::tables::{Tables, WebhookState};
 
-use super::claim::{Subject, schedule};
-use super::state::WebhookState;
-use super::{Cache, batches, state, webhooks};
+use super::schedule::{Subject, schedule};
+use super::{Cache, webhooks};
 
 /// Stores one result. False when its lease is no longer held: nothing is changed then.
 pub(super) fn settle(
-    db: &Connection,
+    tables: &dyn Tables,
     cache: &Cache,
     now: Timestamp,
     settlement: &Settlement,
     random: &mut Prng,
     notices: &mut Vec<Notice>,
 ) -> Result<bool> {
-    let Some((batch_no, webhook_no, mut batch)) = batches::find(db, &settlement.batch_id)? else {
+    let Some(mut row) = tables.batch(&settlement.batch_id)? else {
         return Ok(false);
     };
-    let mut webhook_state = state::load(db, webhook_no)?;
-    let subject = Subject::load(db, cache, &webhook_state)?;
+    let (batch_no, webhook_no) = (row.no, row.webhook_no);
+    let mut webhook_state = tables.state(webhook_no)?;
+    let subject = Subject::load(tables, cache, &webhook_state)?;
     let was_active = subject.webhook.webhook.is_active();
     let Some((attempt, outcome)) = &settlement.attempt else {
         let input = Input::Release {
             fence: settlement.fence,
             active: was_active,
         };
-        if step(&mut batch, input, now, &subject.policy, 0).is_err() {
+        if step(&mut row.batch, input, now, &subject.policy, 0).is_err() {
             return Ok(false);
         }
-        batches::update(db, batch_no, &batch)?;
-        schedule(db, &subject, &mut webhook_state, now)?;
-        state::save(db, &webhook_state)?;
+        tables.update_batch(&row)?;
+        schedule(tables, &subject, &mut webhook_state, now)?;
+        tables.save_state(&webhook_state)?;
         return Ok(true);
     };
     let outcome = *outcome;
@@ -47,24 +46,31 @@ pub(super) fn settle(
         fence: settlement.fence,
         outcome,
         active: was_active && outcome.deactivate.is_none(),
-        others_succeed: batch.window_start.is_some_and(|start| {
+        others_succeed: row.batch.window_start.is_some_and(|start| {
             webhook_state
                 .health
                 .last_success_at
                 .is_some_and(|success| success > start)
         }),
     };
-    let settled = match step(&mut batch, input, now, &subject.policy, random.next_u64()) {
+    let settled = match step(
+        &mut row.batch,
+        input,
+        now,
+        &subject.policy,
+        random.next_u64(),
+    ) {
         Ok(settled) => settled,
         Err(Refused::LeaseLost | Refused::NotDue | Refused::Status(_)) => return Ok(false),
     };
-    batches::update(db, batch_no, &batch)?;
-    batches::insert_attempt(db, batch_no, webhook_no, attempt)?;
+    tables.update_batch(&row)?;
+    tables.insert_attempt(batch_no, webhook_no, attempt)?;
+    let batch = row.batch;
     match settled {
         Settled::Plain => {}
         Settled::Exhausted(reason) => notices.push(exhausted(&batch, reason)),
         Settled::Split => {
-            let into = split(db, webhook_no, &batch, was_active, now, random)?;
+            let into = split(tables, webhook_no, &batch, was_active, now, random)?;
             notices.push(Notice::BatchSplit {
                 app_id: batch.app_id.clone(),
                 webhook_id: batch.webhook_id.clone(),
@@ -77,10 +83,10 @@ pub(super) fn settle(
         webhook_state.last_http_code = Some((code, now));
     }
     let deactivate = judge_health(&subject, &mut webhook_state, outcome, now, &batch, notices);
-    schedule(db, &subject, &mut webhook_state, now)?;
-    state::save(db, &webhook_state)?;
+    schedule(tables, &subject, &mut webhook_state, now)?;
+    tables.save_state(&webhook_state)?;
     if let Some(reason) = deactivate.filter(|_| was_active) {
-        deactivate_webhook(db, webhook_no, now)?;
+        deactivate_webhook(tables, webhook_no, now)?;
         notices.push(Notice::WebhookDeactivated {
             app_id: batch.app_id,
             webhook_id: batch.webhook_id,
@@ -145,7 +151,7 @@ pub(super) fn exhausted(batch: &Batch, reason: EndReason) -> Notice {
 /// Replaces a batch by its two halves. They start at once, with a fresh count of failures, inside
 /// the retry window of the whole.
 fn split(
-    db: &Connection,
+    tables: &dyn Tables,
     webhook_no: i64,
     whole: &Batch,
     active: bool,
@@ -171,17 +177,19 @@ fn split(
             half.status = BatchStatus::Parked;
             half.due_at = None;
         }
-        batches::insert(db, webhook_no, &half)?;
+        tables.insert_batch(webhook_no, &half)?;
         into.push(half.id);
     }
     Ok(into)
 }
 
-fn deactivate_webhook(db: &Connection, webhook_no: i64, now: Timestamp) -> Result<()> {
-    let before = webhooks::by_number(db, webhook_no)?;
+fn deactivate_webhook(tables: &dyn Tables, webhook_no: i64, now: Timestamp) -> Result<()> {
+    // What is committed by now was emitted while it was active: it stays owed.
+    tables.lock_log()?;
+    let before = tables.webhook(webhook_no)?;
     let mut after = before.clone();
     after.webhook.enabled = false;
     after.webhook.last_disabled_at = Some(now);
     after.webhook.updated_at = now;
-    webhooks::save(db, webhook_no, &before.webhook, &after)
+    webhooks::save(tables, webhook_no, &before.webhook, &after)
 }

@@ -4,19 +4,17 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use rusqlite::{Connection, OptionalExtension};
-
 use crate::error::{Error, Result};
 use crate::model::{App, AppId, DeliveryPolicy, Timestamp};
 use crate::storage::StoredWebhook;
+use crate::storage::tables::Tables;
 
-use super::commit::lock;
-use super::{apps, webhooks};
+use super::lock;
 
 /// Entries kept before the cache starts anew.
 const ENTRIES_MAX: usize = 20_000;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Cache {
     parsed: Mutex<Parsed>,
     hints: Mutex<Hints>,
@@ -24,20 +22,21 @@ pub(super) struct Cache {
 
 /// Apps and webhooks as parsed. A version is a random number that each change sets anew, so an
 /// entry made in a transaction that was rolled back is never taken for a later change.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Parsed {
     apps: HashMap<String, (i64, Arc<App>)>,
     webhooks: HashMap<i64, ParsedWebhook>,
 }
 
+#[derive(Debug)]
 struct ParsedWebhook {
     version: i64,
-    app_version: i64,
+    app: Arc<App>,
     webhook: Arc<StoredWebhook>,
     policy: Arc<DeliveryPolicy>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Hints {
     /// The app at which the last claim ended: the next one goes on behind it.
     last_app: String,
@@ -67,55 +66,47 @@ impl Cache {
         lock(&self.hints).last_claim = None;
     }
 
-    pub(super) fn app(&self, db: &Connection, id: &AppId) -> Result<Arc<App>> {
-        let version: i64 = db
-            .prepare_cached("SELECT version FROM hookbox_app WHERE id = ?1")?
-            .query_row((id.as_str(),), |row| row.get(0))
-            .optional()?
-            .ok_or_else(|| Error::AppNotFound(id.to_string()))?;
-        let mut parsed = lock(&self.parsed);
-        if let Some((of, app)) = parsed.apps.get(id.as_str())
+    pub(super) fn app(&self, tables: &dyn Tables, id: &AppId) -> Result<Arc<App>> {
+        let not_found = || Error::AppNotFound(id.to_string());
+        let version = tables.app_version(id)?.ok_or_else(not_found)?;
+        if let Some((of, app)) = lock(&self.parsed).apps.get(id.as_str())
             && *of == version
         {
             return Ok(Arc::clone(app));
         }
-        let app = Arc::new(apps::get(db, id)?);
+        let app = Arc::new(tables.app(id)?.ok_or_else(not_found)?);
+        let mut parsed = lock(&self.parsed);
         if parsed.apps.len() >= ENTRIES_MAX {
             parsed.apps.clear();
         }
-        parsed
-            .apps
-            .insert(id.to_string(), (version, Arc::clone(&app)));
+        let entry = (version, Arc::clone(&app));
+        parsed.apps.insert(id.to_string(), entry);
         Ok(app)
     }
 
-    /// A webhook, and its app's policy under its overrides.
+    /// A webhook, and its app's policy under its overrides. `app` is as [`Cache::app`] gave it.
     pub(super) fn webhook(
         &self,
-        db: &Connection,
+        tables: &dyn Tables,
         no: i64,
-        app: &App,
+        app: &Arc<App>,
     ) -> Result<(Arc<StoredWebhook>, Arc<DeliveryPolicy>)> {
-        let (version, app_version): (i64, i64) = db
-            .prepare_cached(
-                "SELECT w.version, a.version FROM hookbox_webhook w
-                 JOIN hookbox_app a ON a.id = w.app_id WHERE w.no = ?1",
-            )?
-            .query_row((no,), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let mut parsed = lock(&self.parsed);
-        if let Some(entry) = parsed.webhooks.get(&no)
-            && (entry.version, entry.app_version) == (version, app_version)
+        let version = tables.webhook_version(no)?;
+        if let Some(entry) = lock(&self.parsed).webhooks.get(&no)
+            && entry.version == version
+            && Arc::ptr_eq(&entry.app, app)
         {
             return Ok((Arc::clone(&entry.webhook), Arc::clone(&entry.policy)));
         }
-        let webhook = Arc::new(webhooks::by_number(db, no)?);
+        let webhook = Arc::new(tables.webhook(no)?);
         let policy = Arc::new(app.profile.delivery.with(&webhook.webhook.overrides));
+        let mut parsed = lock(&self.parsed);
         if parsed.webhooks.len() >= ENTRIES_MAX {
             parsed.webhooks.clear();
         }
         let entry = ParsedWebhook {
             version,
-            app_version,
+            app: Arc::clone(app),
             webhook: Arc::clone(&webhook),
             policy: Arc::clone(&policy),
         };
