@@ -149,12 +149,10 @@ fn after_fourteen_days_of_failure_a_webhook_is_deactivated_with_three_warnings()
             .iter()
             .all(|batch| { matches!(batch.status, BatchStatus::Parked | BatchStatus::Exhausted) })
     );
-    let parked = bench
-        .batches()
-        .iter()
-        .filter(|one| one.status == BatchStatus::Parked)
-        .count();
-    assert!(parked > 0);
+    // By chance of the jitter, the last attempt of a batch may exhaust it; then what is kept is all
+    // in the log.
+    let kept = bench.hooks.backlog(APP, &webhook).unwrap();
+    assert!(kept.batches.parked + kept.events_owed > 0);
 }
 
 #[test]
