@@ -9,11 +9,12 @@ use crate::model::{
     Attempt, AttemptResult, EXCERPT_BYTES_MAX, Envelope, FailureKind, SignatureScheme, Timestamp,
     WebhookSecrets,
 };
-use crate::signing::{KeyStore, Sealer, headers_of, open_secrets, sign};
+use crate::signing::{Content, KeyStore, Sealer, headers_of, open_secrets, sign};
 use crate::storage::{Claimed, Settlement, Storage};
 use crate::transport::{Method, Request, Response, Transport, TransportError};
 
 use super::body::body;
+use super::contents::{Assembled, Contents};
 
 /// Prepares and sends requests, and judges what came of them.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(crate) struct Courier {
     pub(crate) keys: Arc<KeyStore>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) contents: Arc<Contents>,
 }
 
 impl Courier {
@@ -52,24 +54,19 @@ impl Courier {
         now: Timestamp,
     ) -> std::result::Result<Request, TransportError> {
         let profile = &claimed.app.profile;
-        let events = self
-            .storage
-            .read_events(&claimed.batch.positions)
+        let assembled = self
+            .contents
+            .get(&claimed.app.id, &claimed.batch.positions, || {
+                self.assemble(claimed)
+            })
             .map_err(|error| failure(kind_of(&error), error))?;
-        if events.len() != claimed.batch.positions.len() {
-            return Err(failure(
-                FailureKind::Unreadable,
-                "events of this batch are gone",
-            ));
-        }
-        let body = body(profile.envelope, &claimed.app.id, &events);
         // One event a request: the event is what receivers deduplicate. Else it is the batch.
-        let id = match (profile.envelope, events.first()) {
+        let id = match (profile.envelope, assembled.first_event) {
             (Envelope::Batch, _) | (_, None) => claimed.batch.id.to_string(),
-            (_, Some(event)) => event.id.to_string(),
+            (_, Some(event)) => event.to_string(),
         };
         let mut headers = self
-            .signed_headers(claimed, &id, &body, now)
+            .signed_headers(claimed, &id, &assembled.content, now)
             .map_err(|error| failure(FailureKind::Signing, error))?;
         headers.push(("webhook-attempt".into(), claimed.batch.attempts.to_string()));
         Ok(Request {
@@ -77,8 +74,22 @@ impl Courier {
             url: claimed.webhook.webhook.url.clone(),
             query: Vec::new(),
             headers,
-            body,
+            body: assembled.content.bytes().clone(),
             timeout: claimed.policy.timeout,
+        })
+    }
+
+    /// Reads the batch's events and puts its body together.
+    fn assemble(&self, claimed: &Claimed) -> Result<Assembled> {
+        let events = self.storage.read_events(&claimed.batch.positions)?;
+        if events.len() != claimed.batch.positions.len() {
+            let message = "events of this batch are gone";
+            return Err(Error::storage(StorageFault::BadRow, message));
+        }
+        let body = body(claimed.app.profile.envelope, &claimed.app.id, &events);
+        Ok(Assembled {
+            content: Content::new(body),
+            first_event: events.first().map(|event| event.id),
         })
     }
 
@@ -86,7 +97,7 @@ impl Courier {
         &self,
         claimed: &Claimed,
         id: &str,
-        body: &[u8],
+        content: &Content,
         now: Timestamp,
     ) -> Result<Vec<(String, String)>> {
         let webhook = &claimed.webhook.webhook;
@@ -106,7 +117,7 @@ impl Courier {
             scheme,
             &secrets,
             id,
-            body,
+            content,
             now,
         )?);
         Ok(headers)

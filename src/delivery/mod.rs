@@ -1,6 +1,7 @@
 //! Delivery: from claimed batches to signed requests and back to settled results.
 
 mod body;
+mod contents;
 mod courier;
 mod dispatcher;
 mod engine;

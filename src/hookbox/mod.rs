@@ -59,6 +59,7 @@ impl Hookbox {
             keys: Arc::clone(&keys),
             sealer,
             clock: Arc::clone(&options.clock),
+            contents: Arc::default(),
         };
         Ok(Self {
             options,

@@ -105,6 +105,7 @@ impl Hookbox {
                 keys: Arc::clone(&courier.keys),
                 sealer: Arc::clone(&courier.sealer),
                 clock: Arc::clone(&courier.clock),
+                contents: Arc::clone(&courier.contents),
             });
         }
         Ok(stopped.unstored)

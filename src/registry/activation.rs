@@ -3,7 +3,7 @@
 use crate::clock::Random;
 use crate::error::{Error, Result};
 use crate::model::{App, EventId, Timestamp, Verification, Webhook, WebhookSecrets};
-use crate::signing::{KeyStore, headers_of, sign};
+use crate::signing::{Content, KeyStore, headers_of, sign};
 use crate::transport::{Method, Request, Response, Transport};
 
 /// The challenge is below this.
@@ -70,7 +70,7 @@ fn challenge_request(
         url: webhook.url.clone(),
         query: pairs.map(|(name, value)| (name.to_owned(), value)).to_vec(),
         headers,
-        body: Vec::new(),
+        body: bytes::Bytes::new(),
         timeout: app.profile.delivery.with(&webhook.overrides).timeout,
     }
 }
@@ -86,7 +86,7 @@ fn test_event_request(
 ) -> Result<Request> {
     let id = EventId::new(now, random.bits()?).to_string();
     let body = format!("{{\"type\":\"webhook.test\",\"id\":\"{id}\",\"created_at\":\"{now}\"}}");
-    let body = body.into_bytes();
+    let content = Content::new(body);
     let mut headers = headers_of(secrets);
     headers.extend(sign(
         keys,
@@ -94,7 +94,7 @@ fn test_event_request(
         app.profile.signature,
         secrets,
         &id,
-        &body,
+        &content,
         now,
     )?);
     Ok(Request {
@@ -102,7 +102,7 @@ fn test_event_request(
         url: webhook.url.clone(),
         query: Vec::new(),
         headers,
-        body,
+        body: content.bytes().clone(),
         timeout: app.profile.delivery.with(&webhook.overrides).timeout,
     })
 }

@@ -2,14 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::Digest as _;
 
 use crate::error::{Error, Result};
 use crate::model::{AppId, SignatureScheme, Timestamp, WebhookId, WebhookSecrets};
 use crate::storage::StoredWebhook;
 
 use super::{
-    KeyStore, Sealer, StandardSecret, fingerprint_header, rsa_pss_header, signed_digest,
+    Content, KeyStore, Sealer, StandardSecret, fingerprint_header, rsa_pss_header, signed_digest,
     standard_header,
 };
 
@@ -48,9 +47,10 @@ pub(crate) fn sign(
     scheme: SignatureScheme,
     secrets: &WebhookSecrets,
     id: &str,
-    body: &[u8],
+    content: &Content,
     now: Timestamp,
 ) -> Result<Vec<(String, String)>> {
+    let body = content.bytes();
     let seconds = now.as_seconds();
     let mut headers = vec![
         ("webhook-id".to_owned(), id.to_owned()),
@@ -62,8 +62,7 @@ pub(crate) fn sign(
             replay_protection,
         } => {
             let (kid, signer) = keys.signer(app, now)?;
-            let digest: [u8; 32] = sha2::Sha256::digest(body).into();
-            let signature = rsa_pss_header(&signer.sign_digest(&digest)?, alphabet);
+            let signature = rsa_pss_header(&content.signature(&kid, signer.as_ref())?, alphabet);
             headers.push(("X-Webhook-Signature-Key-Id".to_owned(), kid.to_string()));
             headers.push(("X-Webhook-Signature".to_owned(), signature));
             if replay_protection {

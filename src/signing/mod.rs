@@ -3,6 +3,7 @@
 //! Everything but the key store is pure: bytes and times in, bytes and header values out. The time and the
 //! randomness are passed in; only the RSA library draws its own (salts and blinding).
 
+mod content;
 mod headers;
 mod jwks;
 pub mod keyring;
@@ -13,6 +14,7 @@ mod rsa_public;
 mod scheme;
 mod seal;
 
+pub(crate) use content::Content;
 pub(crate) use headers::{headers_of, open_secrets, secrets_context, sign};
 pub use jwks::{parse_jwks, thumbprint};
 pub(crate) use keystore::KeyStore;

@@ -191,7 +191,7 @@ impl HttpTransport {
             Method::Get => self.run(head, request.timeout),
             Method::Post => {
                 let (head, ()) = head.into_parts();
-                let whole = http::Request::from_parts(head, request.body.as_slice());
+                let whole = http::Request::from_parts(head, request.body.as_ref());
                 self.run(whole, request.timeout)
             }
         }

@@ -11,6 +11,8 @@ mod resolver;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::model::{FailureKind, WebhookUrl};
 
 pub use guard::{AddressPolicy, DeniedReason, PortRule};
@@ -41,7 +43,7 @@ pub struct Request {
     /// Its headers, in order. Values may be secret: keep them out of logs and errors.
     pub headers: Vec<(String, String)>,
     /// Its body; empty for `GET`.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// One hard deadline over everything: resolving, connecting, TLS, sending, headers and body.
     pub timeout: Duration,
 }

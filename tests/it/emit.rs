@@ -44,7 +44,7 @@ fn one_and_many_are_stored_in_order_and_verbatim() {
     assert_eq!(positions, [3, 2, 1]);
     assert_eq!(listed.items[0].id, rest[1]);
     bench.poll();
-    let body = String::from_utf8(bench.net.deliveries()[0].body.clone()).unwrap();
+    let body = String::from_utf8(bench.net.deliveries()[0].body.to_vec()).unwrap();
     for verbatim in [odd, "\"payload\": [1] ,", "\"payload\":\"x\","] {
         assert!(body.contains(verbatim), "{body}");
     }

@@ -73,7 +73,7 @@ fn fingerprint_is_verified_signed_routed_and_retried_once() {
         4,
         "one retry after exactly 5 minutes, and no more"
     );
-    assert_eq!(sent[2].body, b"{\"in\":\"live\"}");
+    assert_eq!(sent[2].body, "{\"in\":\"live\"}");
     let secrets = bench.hooks.signing_secrets("fp", &made.id).unwrap();
     let ids: Vec<_> = sent[2..]
         .iter()

@@ -108,7 +108,7 @@ impl TableStorage<Sqlite> {
     /// host commits.
     ///
     /// # Errors
-    /// As [`Storage::emit`]; nothing was written then, and the transaction can go on.
+    /// As [`crate::storage::Storage::emit`]; nothing was written then, and the transaction can go on.
     pub fn emit_in(
         transaction: &rusqlite::Transaction<'_>,
         app: &AppId,

@@ -35,7 +35,7 @@ fn never_accepts() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let mut request = post(WebhookUrl::parse(&url).unwrap(), SHORT);
-    request.body = vec![b'x'; 64 << 20];
+    request.body = vec![b'x'; 64 << 20].into();
     assert_fails(send(&transport(), &request), FailureKind::Timeout);
 }
 
@@ -147,7 +147,7 @@ fn closing_and_resets() {
     let server = Server::start(Peer::reset);
     let mut request = post(server.url(), LONG);
     assert_fails(send(&transport(), &request), FailureKind::Reset);
-    request.body = vec![b'x'; 10 << 20];
+    request.body = vec![b'x'; 10 << 20].into();
     assert_fails(send(&transport(), &request), FailureKind::Reset);
 }
 

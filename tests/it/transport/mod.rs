@@ -151,7 +151,7 @@ fn post(url: WebhookUrl, timeout: Duration) -> Request {
         url,
         query: Vec::new(),
         headers: vec![("x-secret".to_owned(), "hunter2".to_owned())],
-        body: br#"{"events":[]}"#.to_vec(),
+        body: br#"{"events":[]}"#.to_vec().into(),
         timeout,
     }
 }
