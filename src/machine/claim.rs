@@ -21,6 +21,8 @@ pub struct ClaimPlan {
     pub retries: u32,
     /// Batches to be carved from the log.
     pub fresh: u32,
+    /// More of them, as long as each is full.
+    pub full: u32,
     /// Both together: what the rate limit allows. A batch that waits without being due uses none of
     /// it up.
     pub total: u32,
@@ -34,8 +36,8 @@ pub struct ClaimPlan {
 /// - A sick webhook gets one probe at a time: its earliest due batch; a fresh one only when no
 ///   batch waits.
 /// - First in, first out: one batch at a time, and a fresh one only when no batch waits.
-/// - Else up to `concurrency` fresh batches, and as many retries beside them, both narrowed by the
-///   slow start.
+/// - Else up to `concurrency` fresh batches (`concurrency_full`, as long as the others are full), and as
+///   many retries beside them, all narrowed by the slow start.
 #[must_use]
 pub fn plan_claim(
     health: &Health,
@@ -47,6 +49,7 @@ pub fn plan_claim(
     let nothing = ClaimPlan {
         retries: 0,
         fresh: 0,
+        full: 0,
         total: 0,
         not_before: None,
     };
@@ -83,10 +86,13 @@ pub fn plan_claim(
             _ => nothing,
         };
     }
-    let width = health.ramp.unwrap_or(u32::MAX).min(policy.concurrency);
+    let ramp = health.ramp.unwrap_or(u32::MAX);
+    let (width, widest) = (ramp.min(policy.concurrency), ramp.min(policy.widest()));
+    let fresh = width.saturating_sub(load.fresh);
     ClaimPlan {
         retries: width.saturating_sub(load.retries).min(load.waiting),
-        fresh: width.saturating_sub(load.fresh),
+        fresh,
+        full: widest.saturating_sub(load.fresh + fresh),
         total: tokens,
         not_before: None,
     }

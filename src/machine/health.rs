@@ -50,7 +50,7 @@ impl Health {
         let ramp = if was_sick { Some(1) } else { self.ramp };
         self.ramp = ramp
             .map(|width| width.saturating_mul(2))
-            .filter(|width| *width < policy.concurrency * 2);
+            .filter(|width| *width < policy.widest() * 2);
         was_sick.then_some(HealthEffect::Recovered(failures))
     }
 

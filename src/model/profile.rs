@@ -136,6 +136,9 @@ pub struct DeliveryPolicy {
     pub retry_after_max: Duration,
     /// Fresh batches in flight per webhook, and as many retries beside them (1 to 64).
     pub concurrency: u32,
+    /// The same while each batch beyond [`DeliveryPolicy::concurrency`] is full (1 to 64): waiting
+    /// would not make it larger. What is less than `concurrency` counts as that.
+    pub concurrency_full: u32,
     /// Events in a batch at most (1 to 10 000; 1 under an envelope of one event).
     pub batch_events_max: u32,
     /// Bytes of payload in a batch at most; a larger event goes alone.
@@ -183,6 +186,7 @@ impl Profile {
                 jitter_percent: 10,
                 retry_after_max: 12 * HOUR,
                 concurrency: 1,
+                concurrency_full: 4,
                 batch_events_max: 100,
                 batch_bytes_max: 256 * 1024,
                 sick_after: 3,

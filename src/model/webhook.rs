@@ -135,6 +135,12 @@ pub enum Ordering {
 }
 
 impl DeliveryPolicy {
+    /// Fresh batches that a webhook may have in flight at the very most.
+    #[must_use]
+    pub fn widest(&self) -> u32 {
+        self.concurrency.max(self.concurrency_full)
+    }
+
     /// This policy with a webhook's overrides laid over it.
     #[must_use]
     pub fn with(&self, overrides: &Overrides) -> Self {
@@ -144,12 +150,14 @@ impl DeliveryPolicy {
         }
         if let Some(concurrency) = overrides.concurrency {
             policy.concurrency = concurrency;
+            policy.concurrency_full = concurrency;
         }
         if let Some(retry) = &overrides.retry {
             policy.retry = retry.clone();
         }
         if overrides.ordering == Ordering::Fifo {
             policy.concurrency = 1;
+            policy.concurrency_full = 1;
         }
         policy
     }

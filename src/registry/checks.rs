@@ -156,6 +156,7 @@ pub(crate) fn check_profile(profile: &Profile) -> Result<()> {
         retry,
         jitter_percent,
         concurrency,
+        concurrency_full,
         batch_events_max,
         batch_bytes_max,
         sick_after,
@@ -167,6 +168,7 @@ pub(crate) fn check_profile(profile: &Profile) -> Result<()> {
     check_schedule(retry)?;
     check_range("jitter_percent", u32::from(*jitter_percent), 0, 100)?;
     check_range("concurrency", *concurrency, 1, 64)?;
+    check_range("concurrency_full", *concurrency_full, 1, 64)?;
     let events_max = if profile.envelope == Envelope::Batch {
         10_000
     } else {

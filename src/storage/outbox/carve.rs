@@ -14,7 +14,7 @@ const ENTRIES_MAX: usize = 10_000;
 pub(super) struct Carved {
     pub(super) batch: Option<(Positions, DeliveryMode)>,
     pub(super) cursor: Position,
-    /// Whether there may be more after the cursor.
+    /// Whether there may be more after the cursor: the batch is as large as it can be.
     pub(super) more: bool,
 }
 

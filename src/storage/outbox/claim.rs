@@ -124,6 +124,7 @@ fn look_at(
         load = tables.in_flight(webhook_no)?;
     }
     let before = exchanged.claimed.len();
+    let mut full_is_there = true;
     if subject.may_send() {
         let plan = plan_claim(
             &state.health,
@@ -146,13 +147,23 @@ fn look_at(
         let retries = room.min(plan.retries as usize);
         let taken = claim_retries(tables, &subject, webhook_no, now, retries, &mut take)?;
         let fresh = (room - taken).min(plan.fresh as usize);
-        claim_fresh(tables, &subject, &mut state, now, fresh, random, &mut take)?;
+        let full = (room - taken - fresh).min(plan.full as usize);
+        let mut carve = |full_only| next_positions(tables, &subject, &mut state, full_only);
+        for index in 0..fresh + full {
+            let Some((positions, mode)) = carve(index >= fresh)? else {
+                full_is_there = false;
+                break;
+            };
+            let batch = lease_fresh(&subject, positions, mode, now, random);
+            tables.insert_batch(webhook_no, &batch)?;
+            take(batch);
+        }
     }
     let spent = u32::try_from(exchanged.claimed.len() - before).unwrap_or(u32::MAX);
     state
         .health
         .spend(subject.webhook.webhook.overrides.rate_limit, now, spent);
-    schedule::schedule(tables, &subject, &mut state, now)?;
+    schedule::schedule(tables, &subject, &mut state, now, full_is_there)?;
     tables.save_state(&state)
 }
 
@@ -258,52 +269,44 @@ fn claim_retries(
     Ok(taken)
 }
 
-fn claim_fresh(
-    tables: &dyn Tables,
+/// A new batch, leased.
+fn lease_fresh(
     subject: &Subject,
-    state: &mut WebhookState,
+    positions: Positions,
+    mode: DeliveryMode,
     now: Timestamp,
-    limit: usize,
     random: &mut Prng,
-    take: &mut impl FnMut(Batch),
-) -> Result<()> {
-    for _ in 0..limit {
-        let Some((positions, mode)) = next_positions(tables, subject, state)? else {
-            return Ok(());
-        };
-        let mut batch = Batch::new(
-            BatchId::new(now, random.next_u128()),
-            subject.app.id.clone(),
-            subject.webhook.webhook.id.clone(),
-            positions,
-            mode,
-            now,
-        );
-        let lease_until = now.plus(subject.policy.timeout + LEASE_MARGIN);
-        // A batch that was just made is waiting and due: the machine takes this input.
-        let _ = step(
-            &mut batch,
-            Input::Claim { lease_until },
-            now,
-            &subject.policy,
-            0,
-        );
-        tables.insert_batch(state.webhook_no, &batch)?;
-        take(batch);
-    }
-    Ok(())
+) -> Batch {
+    let mut batch = Batch::new(
+        BatchId::new(now, random.next_u128()),
+        subject.app.id.clone(),
+        subject.webhook.webhook.id.clone(),
+        positions,
+        mode,
+        now,
+    );
+    let lease_until = now.plus(subject.policy.timeout + LEASE_MARGIN);
+    let input = Input::Claim { lease_until };
+    // A batch that was just made is waiting and due: the machine takes this input.
+    let _ = step(&mut batch, input, now, &subject.policy, 0);
+    batch
 }
 
-/// The next positions owed: of the log, and when that is taken, of a replay.
+/// The next positions owed: of the log, and when that is taken, of a replay. With `full_only`, only
+/// what is as large as a batch can be; else it stays where it is.
 fn next_positions(
     tables: &dyn Tables,
     subject: &Subject,
     state: &mut WebhookState,
+    full_only: bool,
 ) -> Result<Option<(Positions, DeliveryMode)>> {
     let no = state.webhook_no;
     while state.has_backlog {
         let app = &state.app_id;
         let carved = carve::carve_owed(tables, no, app, state.cursor, &subject.policy)?;
+        if carved.batch.is_some() && full_only && !carved.more {
+            return Ok(None);
+        }
         state.cursor = carved.cursor;
         state.has_backlog = carved.more;
         if carved.batch.is_some() {
@@ -314,14 +317,16 @@ fn next_positions(
         let Some(mut replay) = tables.replay(no)? else {
             return Ok(None);
         };
-        let webhook = &subject.webhook.webhook;
         let carved = carve::carve_replay(
             tables,
-            webhook,
+            &subject.webhook.webhook,
             replay.cursor,
             replay.until,
             &subject.policy,
         )?;
+        if carved.batch.is_some() && full_only && !carved.more {
+            return Ok(None);
+        }
         replay.cursor = carved.cursor;
         tables.save_replay(no, replay)?;
         if carved.batch.is_some() {

@@ -34,11 +34,13 @@ impl Subject {
 }
 
 /// Notes when the webhook is to be looked at next: now, if more can be claimed for it at once.
+/// `full_is_there`: whether a full batch may lie ahead, as far as is known.
 pub(super) fn schedule(
     tables: &dyn Tables,
     subject: &Subject,
     state: &mut WebhookState,
     now: Timestamp,
+    full_is_there: bool,
 ) -> Result<()> {
     let no = state.webhook_no;
     let load = tables.in_flight(no)?;
@@ -71,7 +73,8 @@ pub(super) fn schedule(
             due
         }
     });
-    let has_fresh = plan.fresh > 0 && (state.has_backlog || tables.replay(no)?.is_some());
+    let takes_fresh = plan.fresh > 0 || (plan.full > 0 && full_is_there);
+    let has_fresh = takes_fresh && (state.has_backlog || tables.replay(no)?.is_some());
     state.ready = has_fresh || due.is_some_and(|due| due <= now);
     state.due_at = if state.ready {
         Some(now)

@@ -37,7 +37,7 @@ pub(super) fn settle(
             return Ok(false);
         }
         tables.update_batch(&row)?;
-        schedule(tables, &subject, &mut webhook_state, now)?;
+        schedule(tables, &subject, &mut webhook_state, now, true)?;
         tables.save_state(&webhook_state)?;
         return Ok(true);
     };
@@ -83,7 +83,7 @@ pub(super) fn settle(
         webhook_state.last_http_code = Some((code, now));
     }
     let deactivate = judge_health(&subject, &mut webhook_state, outcome, now, &batch, notices);
-    schedule(tables, &subject, &mut webhook_state, now)?;
+    schedule(tables, &subject, &mut webhook_state, now, true)?;
     tables.save_state(&webhook_state)?;
     if let Some(reason) = deactivate.filter(|_| was_active) {
         deactivate_webhook(tables, webhook_no, now)?;
