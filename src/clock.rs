@@ -28,7 +28,6 @@ impl Clock for SystemClock {
 }
 
 /// The time that never jumps, for deadlines of threads that wait. Nothing is stored or decided by it.
-#[cfg(feature = "http")]
 pub(crate) fn monotonic_now() -> std::time::Instant {
     std::time::Instant::now()
 }

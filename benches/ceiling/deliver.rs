@@ -25,7 +25,6 @@ pub fn measure(scale: Scale, report: &mut Report) {
     }
     at_once(scale, report, &sink);
     drain(scale, report, &sink);
-    ones(scale, report, &sink, &signer, span);
 }
 
 /// One webhook, emitting in hundreds while they are delivered.
@@ -70,13 +69,15 @@ fn drain(scale: Scale, report: &mut Report, sink: &Sink) {
 }
 
 /// Batches of one, signed each, beside signing and sending alone in as many threads.
-fn ones(scale: Scale, report: &mut Report, sink: &Sink, signer: &Signer, span: Duration) {
+pub fn ones(scale: Scale, report: &mut Report) {
     const THREADS: usize = 8;
+    let (sink, signer) = (Sink::start(), Signer::new());
+    let span = Duration::from_millis(scale.pick(3_000, 300) as u64);
     let total = scale.pick(16_000, 1_600);
     let body = vec![b'x'; PAYLOAD + 160];
     let (mut ours, mut alone) = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        alone.push(post_rate(&sink.url(), &body, THREADS, Some(signer), span));
+        alone.push(post_rate(&sink.url(), &body, THREADS, Some(&signer), span));
         let bench = Bench::open(options().workers(THREADS));
         let mut profile = prelude();
         profile.delivery.batch_events_max = 1;

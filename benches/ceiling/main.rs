@@ -2,8 +2,8 @@
 //!
 //! How near hookbox comes to what the machine can do: each row measures a ceiling (raw SQLite
 //! inserts, raw signatures, raw POSTs) and hookbox beside it in the same run, and prints the ratio.
-//! docs/benchmarks.md says how to read the table. Parts: `emit deliver fanout latency holes quiet
-//! open sustained`; all but the last when none is named. `--check` fails when a ratio is less than
+//! docs/benchmarks.md says how to read the table. Parts: `emit deliver ones fanout latency holes
+//! quiet open sustained`; all but the last when none is named. `--check` fails when a ratio is less than
 //! half of what the file (made with `--json`) says.
 
 mod boxes;
@@ -30,8 +30,8 @@ impl Scale {
     }
 }
 
-const PARTS: [&str; 7] = [
-    "emit", "deliver", "fanout", "latency", "holes", "quiet", "open",
+const PARTS: [&str; 8] = [
+    "emit", "deliver", "ones", "fanout", "latency", "holes", "quiet", "open",
 ];
 
 fn main() {
@@ -63,6 +63,7 @@ fn main() {
         match part.as_str() {
             "emit" => emit::measure(scale, &mut report),
             "deliver" => deliver::measure(scale, &mut report),
+            "ones" => deliver::ones(scale, &mut report),
             "fanout" => deliver::fan_out(scale, &mut report),
             "latency" => holes::latency(scale, &mut report),
             "holes" => holes::measure(scale, &mut report),

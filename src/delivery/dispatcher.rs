@@ -2,16 +2,20 @@
 //! and claims of one round share one commit.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::clock::monotonic_now;
 use crate::error::Error;
 use crate::model::{AttemptResult, Notice, Timestamp};
 use crate::storage::{ClaimRequest, Claimed, Exchanged, Settlement};
 
 use super::EngineParts;
 use super::courier::Courier;
-use super::engine::Outbox;
 use super::inbox::Idle;
+use super::senders::{Senders, Slow};
+
+/// While senders have enough to do, results wait for each other at most this long, to share a commit.
+const RESULTS_WAIT: Duration = Duration::from_millis(2);
 
 /// Other processes' writes are noticed by looking, this often: the box's only work while idle.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -29,11 +33,17 @@ const STALL_WAIT_MAX: Duration = Duration::from_secs(5);
 
 pub(super) struct Dispatcher {
     parts: EngineParts,
-    outbox: Arc<Outbox>,
+    senders: Arc<Senders>,
     /// Results that are not stored yet. While there are any after a failure, nothing is claimed.
     unstored: Vec<Settlement>,
+    /// When the first of them came.
+    unstored_since: Option<Instant>,
     in_flight: usize,
     failing_in_flight: usize,
+    /// Those in flight that wait for slow endpoints: they hold no sender from others.
+    slow: Slow,
+    /// Whether more might have been claimed, had there been more senders.
+    limited: bool,
     attempts: u64,
     /// Whether something may be due now, and when something will be.
     may_claim: bool,
@@ -47,14 +57,17 @@ pub(super) struct Dispatcher {
 }
 
 impl Dispatcher {
-    pub(super) fn new(parts: EngineParts, outbox: Arc<Outbox>) -> Self {
+    pub(super) fn new(parts: EngineParts, senders: Arc<Senders>) -> Self {
         let now = parts.clock.now();
         Self {
             parts,
-            outbox,
+            senders,
             unstored: Vec::new(),
+            unstored_since: None,
             in_flight: 0,
             failing_in_flight: 0,
+            slow: Slow::default(),
+            limited: false,
             attempts: 0,
             may_claim: true,
             next_due: None,
@@ -80,6 +93,10 @@ impl Dispatcher {
             }
             self.stopping |= mail.stopping;
             self.take_back();
+            if !self.unstored.is_empty() {
+                self.unstored_since.get_or_insert_with(monotonic_now);
+            }
+            self.see_slow();
             self.exchange();
             if self.stopping && self.in_flight == 0 && (self.unstored.is_empty() || self.gave_up())
             {
@@ -111,8 +128,14 @@ impl Dispatcher {
             return wait;
         }
         let can_claim = self.free() > 0;
+        let mut ripe_in = None;
         if !self.unstored.is_empty() || (self.may_claim && can_claim) {
-            return Duration::ZERO;
+            if self.is_ripe() {
+                return Duration::ZERO;
+            }
+            ripe_in = self
+                .unstored_since
+                .map(|since| (since + RESULTS_WAIT).saturating_duration_since(monotonic_now()));
         }
         let due = self
             .next_due
@@ -123,26 +146,51 @@ impl Dispatcher {
             .settings
             .retention
             .map(|_| self.next_prune.since(now));
-        [due, pruning]
+        let slow = self.senders.next_slow(now).filter(|_| self.limited);
+        [due, pruning, slow, ripe_in]
             .into_iter()
             .flatten()
             .fold(LOOK_EVERY, Duration::min)
             .max(Duration::from_millis(1))
     }
 
-    /// Senders that can take a batch; half as many again may queue, so that no sender waits for a
-    /// commit.
+    /// Whether it is worth a commit now: a sender may soon have nothing to do, or results have waited
+    /// for long enough.
+    fn is_ripe(&self) -> bool {
+        self.stopping
+            || self.stall.is_some()
+            || self.senders.queued() <= self.parts.settings.workers / 2
+            || self
+                .unstored_since
+                .is_some_and(|since| since.elapsed() >= RESULTS_WAIT)
+    }
+
+    /// Batches that can be claimed: one for each sender, and as many again to queue, so that no sender
+    /// waits for a commit.
     fn free(&self) -> usize {
-        let workers = self.parts.settings.workers;
         if self.stopping {
             0
         } else {
-            (workers + workers.div_ceil(2)).saturating_sub(self.in_flight)
+            (2 * self.parts.settings.workers)
+                .saturating_sub(self.in_flight.saturating_sub(self.slow.all))
+        }
+    }
+
+    /// Looks at which requests have become slow, or were answered: each slow one makes room.
+    fn see_slow(&mut self) {
+        let slow = self.senders.slow(&self.parts);
+        if slow != self.slow {
+            self.may_claim |= self.limited;
+            self.slow = slow;
+            self.senders.staff(&self.parts, slow);
         }
     }
 
     /// Stores results and claims what senders can take, in one commit.
     fn exchange(&mut self) {
+        if !self.is_ripe() {
+            return;
+        }
         let now = self.parts.clock.now();
         let due = self.may_claim || self.next_due.is_some_and(|due| due <= now);
         let free = self.free();
@@ -154,7 +202,8 @@ impl Dispatcher {
             let share = self.parts.settings.workers.div_ceil(4);
             ClaimRequest {
                 batches_max: free,
-                failing_max: share.saturating_sub(self.failing_in_flight),
+                failing_max: share
+                    .saturating_sub(self.failing_in_flight.saturating_sub(self.slow.failing)),
             }
         });
         if claim.is_none() && self.unstored.is_empty() {
@@ -167,7 +216,7 @@ impl Dispatcher {
                 .exchange(now, seed, self.unstored.clone(), claim)
         });
         match exchanged {
-            Ok(exchanged) => self.take_in(exchanged, claim.is_some()),
+            Ok(exchanged) => self.take_in(exchanged, claim),
             Err(error) => self.hold_up(&error),
         }
     }
@@ -181,22 +230,27 @@ impl Dispatcher {
         self.stall = Some(wait.min(STALL_WAIT_MAX));
     }
 
-    fn take_in(&mut self, exchanged: Exchanged, claimed: bool) {
+    fn take_in(&mut self, exchanged: Exchanged, claim: Option<ClaimRequest>) {
         if self.stall.take().is_some() {
             self.parts.notify(&Notice::StorageResumed);
             self.may_claim = true;
         }
+        self.unstored_since = None;
         for settlement in std::mem::take(&mut self.unstored) {
             self.report_fault(&settlement);
             // Something of the same webhook may be claimable now.
             self.may_claim = true;
         }
-        if claimed {
+        if let Some(asked) = claim {
             self.may_claim = exchanged.more;
             self.next_due = exchanged.next_due;
             self.in_flight += exchanged.claimed.len();
-            self.failing_in_flight += exchanged.claimed.iter().filter(|one| one.failing).count();
-            self.outbox.push_all(exchanged.claimed);
+            let failing = exchanged.claimed.iter().filter(|one| one.failing).count();
+            self.failing_in_flight += failing;
+            self.limited =
+                exchanged.claimed.len() == asked.batches_max || failing == asked.failing_max;
+            self.senders.push_all(exchanged.claimed);
+            self.senders.staff(&self.parts, self.slow);
         }
         for notice in &exchanged.notices {
             self.parts.notify(notice);
@@ -222,7 +276,7 @@ impl Dispatcher {
         let now = self.parts.clock.now();
         let stopping = self.stopping;
         let stale = |claimed: &Claimed| stopping || !claimed.outlasts_attempt(now);
-        for claimed in self.outbox.take_back(stale) {
+        for claimed in self.senders.take_back(stale) {
             self.in_flight -= 1;
             self.failing_in_flight -= usize::from(claimed.failing);
             self.unstored.push(Courier::release(&claimed));

@@ -1,88 +1,24 @@
-//! The threads: one dispatcher, which alone talks to the storage, and a bounded pool of senders.
+//! The threads: one dispatcher, which alone talks to the storage, and the senders.
 
-use std::cell::Cell;
-use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Notice;
-use crate::storage::Claimed;
 
 use super::courier::Courier;
 use super::dispatcher::Dispatcher;
+use super::senders::{Senders, become_our_thread, no_thread};
 use super::{EngineParts, Inbox};
-
-/// Stack of a sender thread: TLS handshakes are the deepest calls.
-const SENDER_STACK: usize = 1024 * 1024;
-
-thread_local! {
-    static OURS: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether the calling thread is one of hookbox's own: it must not start or stop itself.
-pub(crate) fn on_our_thread() -> bool {
-    OURS.get()
-}
-
-/// Claimed batches on their way to the senders.
-#[derive(Debug, Default)]
-pub(super) struct Outbox {
-    state: Mutex<OutboxState>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct OutboxState {
-    queue: VecDeque<Claimed>,
-    closed: bool,
-}
-
-impl Outbox {
-    pub(super) fn push_all(&self, claimed: Vec<Claimed>) {
-        let count = claimed.len();
-        lock(&self.state).queue.extend(claimed);
-        for _ in 0..count {
-            self.changed.notify_one();
-        }
-    }
-
-    /// The next batch; `None` when closed and empty.
-    fn pop(&self) -> Option<Claimed> {
-        let mut state = self
-            .changed
-            .wait_while(lock(&self.state), |state| {
-                state.queue.is_empty() && !state.closed
-            })
-            .unwrap_or_else(PoisonError::into_inner);
-        state.queue.pop_front()
-    }
-
-    /// Takes back what no sender has begun, as far as `which` says.
-    pub(super) fn take_back(&self, which: impl Fn(&Claimed) -> bool) -> VecDeque<Claimed> {
-        let mut state = lock(&self.state);
-        let (taken, kept) = std::mem::take(&mut state.queue)
-            .into_iter()
-            .partition(which);
-        state.queue = kept;
-        taken
-    }
-
-    fn close(&self) {
-        lock(&self.state).closed = true;
-        self.changed.notify_all();
-    }
-}
 
 /// Running threads. Stopped by [`Engine::stop`].
 #[derive(Debug)]
 pub(crate) struct Engine {
     inbox: Arc<Inbox>,
-    outbox: Arc<Outbox>,
+    senders: Arc<Senders>,
     courier: Arc<Courier>,
     dispatcher: JoinHandle<()>,
-    senders: Vec<JoinHandle<()>>,
     finished: Arc<Finished>,
 }
 
@@ -109,30 +45,14 @@ impl Engine {
     /// [`Error::Internal`] when the operating system gives no thread; none runs then.
     pub(crate) fn start(parts: &EngineParts) -> Result<Self> {
         parts.inbox.clear();
-        let outbox = Arc::new(Outbox::default());
+        let senders = Senders::start(parts)?;
         let finished = Arc::new(Finished::default());
-        let mut senders = Vec::with_capacity(parts.settings.workers);
-        for index in 0..parts.settings.workers {
-            let (parts, work) = (parts.clone(), Arc::clone(&outbox));
-            let spawned = std::thread::Builder::new()
-                .name(format!("hookbox-send-{index}"))
-                .stack_size(SENDER_STACK)
-                .spawn(move || send(&parts, &work));
-            match spawned {
-                Ok(thread) => senders.push(thread),
-                Err(error) => {
-                    outbox.close();
-                    join_all(senders);
-                    return Err(no_thread(&error));
-                }
-            }
-        }
         let (of_dispatcher, work, done) =
-            (parts.clone(), Arc::clone(&outbox), Arc::clone(&finished));
+            (parts.clone(), Arc::clone(&senders), Arc::clone(&finished));
         let spawned = std::thread::Builder::new()
             .name("hookbox-dispatch".to_owned())
             .spawn(move || {
-                OURS.set(true);
+                become_our_thread();
                 let (notify, queue) = (of_dispatcher.clone(), Arc::clone(&work));
                 // Whatever happens in it, a stop must not wait for it in vain.
                 let run =
@@ -152,15 +72,14 @@ impl Engine {
         match spawned {
             Ok(dispatcher) => Ok(Self {
                 inbox: Arc::clone(&parts.inbox),
-                outbox,
+                senders,
                 courier: Arc::clone(&parts.courier),
                 dispatcher,
-                senders,
                 finished,
             }),
             Err(error) => {
-                outbox.close();
-                join_all(senders);
+                senders.close();
+                senders.join();
                 Err(no_thread(&error))
             }
         }
@@ -189,9 +108,10 @@ impl Engine {
         if broken {
             self.courier.transport.shutdown();
         }
-        join_all(vec![self.dispatcher]);
-        self.outbox.close();
-        join_all(self.senders);
+        // A panic was contained where it happened; there is nothing left to learn from it here.
+        let _ = self.dispatcher.join();
+        self.senders.close();
+        self.senders.join();
         let unstored = lock(&self.finished.unstored).unwrap_or(0) + self.inbox.results_left();
         Stopped { broken, unstored }
     }
@@ -199,29 +119,4 @@ impl Engine {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn join_all(threads: Vec<JoinHandle<()>>) {
-    for thread in threads {
-        // A panic was contained where it happened; there is nothing left to learn from it here.
-        let _ = thread.join();
-    }
-}
-
-fn no_thread(error: &std::io::Error) -> Error {
-    Error::Internal(format!("no thread could be started: {error}"))
-}
-
-/// A sender's life: take a batch, deliver it, report.
-fn send(parts: &EngineParts, work: &Outbox) {
-    OURS.set(true);
-    while let Some(claimed) = work.pop() {
-        let failing = claimed.failing;
-        let settlement = if claimed.outlasts_attempt(parts.clock.now()) {
-            parts.courier.deliver(&claimed)
-        } else {
-            Courier::release(&claimed)
-        };
-        parts.inbox.put_result(settlement, failing);
-    }
 }

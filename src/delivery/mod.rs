@@ -6,11 +6,13 @@ mod courier;
 mod dispatcher;
 mod engine;
 mod inbox;
+mod senders;
 
 pub(crate) use courier::Courier;
-pub(crate) use engine::{Engine, on_our_thread};
+pub(crate) use engine::Engine;
 pub use inbox::Idle;
 pub(crate) use inbox::Inbox;
+pub(crate) use senders::on_our_thread;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +27,10 @@ pub type OnNotice = Arc<dyn Fn(&Notice) + Send + Sync>;
 /// How the engine works.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EngineSettings {
-    /// Sender threads.
+    /// Sender threads that are busy at once.
     pub(crate) workers: usize,
+    /// More of them, whose request has been out for a while.
+    pub(crate) slow_max: usize,
     /// Ended batches and events older than this are deleted; `None` keeps them.
     pub(crate) retention: Option<Duration>,
 }

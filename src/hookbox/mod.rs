@@ -89,6 +89,7 @@ impl Hookbox {
             inbox: Arc::clone(&self.inbox),
             settings: EngineSettings {
                 workers: self.options.workers,
+                slow_max: self.options.slow_requests_max,
                 retention: self.options.retention,
             },
         }

@@ -30,6 +30,7 @@ pub(super) const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
 pub struct Options {
     pub(super) payload_bytes_max: Option<usize>,
     pub(super) workers: usize,
+    pub(super) slow_requests_max: usize,
     pub(super) retention: Option<Duration>,
     pub(super) key_lead: Duration,
     pub(super) key_overlap: Duration,
@@ -48,6 +49,7 @@ impl Default for Options {
         Self {
             payload_bytes_max: None,
             workers: 16,
+            slow_requests_max: 512,
             retention: Some(Duration::from_secs(30 * 86_400)),
             key_lead: Duration::from_secs(3600),
             key_overlap: Duration::from_secs(15 * 86_400),
@@ -87,9 +89,18 @@ impl Options {
         self
     }
 
-    /// Sender threads that [`Hookbox::start`] starts: 1 to 1024; 16 by default.
+    /// Requests that [`Hookbox::start`] sends at once, each on a thread of its own: 1 to 1024; 16 by
+    /// default. Those that wait for a slow endpoint are not counted.
     pub const fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
+        self
+    }
+
+    /// Requests that may be out beside the others because their endpoint has not answered for more than
+    /// 250 ms: 0 to 4096; 512 by default. Each costs a thread while it waits. Webhooks that failed
+    /// lately get half of them at most.
+    pub const fn slow_requests_max(mut self, requests: usize) -> Self {
+        self.slow_requests_max = requests;
         self
     }
 
@@ -216,6 +227,9 @@ impl Options {
         }
         if !(1..=1024).contains(&self.workers) {
             return Err(Error::invalid("workers", "must be 1 to 1024"));
+        }
+        if self.slow_requests_max > 4096 {
+            return Err(Error::invalid("slow_requests_max", "must be 0 to 4096"));
         }
         if self
             .retention

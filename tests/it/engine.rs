@@ -426,7 +426,8 @@ fn an_idle_box_writes_nothing_and_hardly_wakes() {
             let after = wake_ups() - woken;
             assert!(before == seen(), "the file changed");
             assert!(after <= 4, "{after} wake-ups in a second");
-            assert_eq!(threads().len(), 17);
+            // The dispatcher, and the one sender that is always there.
+            assert_eq!(threads().len(), 2);
             hooks.stop(Duration::from_secs(5)).unwrap();
         },
     );

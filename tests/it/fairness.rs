@@ -70,6 +70,63 @@ fn a_black_hole_does_not_hold_up_the_others() {
     bench.hooks.stop(Duration::from_secs(5)).unwrap();
 }
 
+/// More endpoints that never answer than there are senders: those that wait make room.
+#[test]
+fn many_black_holes_do_not_use_up_the_senders() {
+    let bench = Bench::with(|options| options.workers(2));
+    let gate = Arc::new((Mutex::new((0, false)), Condvar::new()));
+    let at_gate = gate.clone();
+    bench.net.script(move |request| {
+        if request.url.as_str().contains("/hole") {
+            let mut held = at_gate.0.lock().unwrap();
+            held.0 += 1;
+            drop(at_gate.1.wait_while(held, |(_, open)| !*open).unwrap());
+        }
+        status(200)
+    });
+    let holes = 12;
+    for n in 0..holes {
+        bench.webhook(&format!("hole/{n}"));
+    }
+    bench.hooks.create_app("well").unwrap();
+    let well = bench.webhook_with("well", "well", Overrides::default());
+    bench.hooks.start().unwrap();
+    bench.emit("1");
+    let start = std::time::Instant::now();
+    let until = |what: &str, is_so: &dyn Fn() -> bool| {
+        while !is_so() {
+            assert!(start.elapsed() < Duration::from_secs(20), "{what}");
+            // What is out for longer than this is slow.
+            bench.clock.advance(Duration::from_millis(100));
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    };
+    until("the holes take the senders", &|| {
+        gate.0.lock().unwrap().0 >= 2
+    });
+    bench.hooks.emit("well", TYPE, "1").unwrap();
+    let delivered = || {
+        let filter = BatchFilter {
+            status: Some(BatchStatus::Delivered),
+            webhook: Some(well.clone()),
+        };
+        let page = PageRequest::first(1).unwrap();
+        bench
+            .hooks
+            .batches("well", filter, page)
+            .unwrap()
+            .items
+            .len()
+    };
+    until("the well one waits for the holes", &|| delivered() == 1);
+    until("a hole waits for another", &|| {
+        gate.0.lock().unwrap().0 == holes
+    });
+    gate.0.lock().unwrap().1 = true;
+    gate.1.notify_all();
+    bench.hooks.stop(Duration::from_secs(5)).unwrap();
+}
+
 #[test]
 fn many_webhooks_of_one_app_do_not_starve_another() {
     let bench = Bench::new();
