@@ -83,7 +83,7 @@ fn no_hot_statement_scans() {
         .step_by(2)
         .filter(|sql| sql.contains("webhook_no = ?1") && sql.contains("status = "));
     let by_status: Vec<&str> = by_status.collect();
-    assert!(by_status.len() >= 6, "{by_status:?}");
+    assert!(by_status.len() >= 5, "{by_status:?}");
     for sql in by_status {
         let sql = sql.replace("{order}", "b.due_at");
         let sql = match sql.strip_prefix("b.webhook_no") {
@@ -91,8 +91,10 @@ fn no_hot_statement_scans() {
             None => sql,
         };
         let plan = plan(&db, &sql);
-        assert!(
-            plan.contains("hookbox_batch_open (webhook_no"),
+        let sought = plan.matches("hookbox_batch_open (webhook_no").count();
+        assert_eq!(
+            sought,
+            sql.matches("FROM hookbox_batch").count(),
             "{sql}\n{plan}"
         );
     }

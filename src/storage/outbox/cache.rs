@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Result};
-use crate::model::{App, AppId, DeliveryPolicy, Timestamp};
+use crate::model::{App, AppId, AppState, DeliveryPolicy, Timestamp};
 use crate::storage::StoredWebhook;
-use crate::storage::tables::Tables;
+use crate::storage::tables::{Subscription, Tables};
 
+use super::exchange::Exchange;
 use super::lock;
 
 /// Entries kept before the cache starts anew.
@@ -24,16 +25,41 @@ pub(super) struct Cache {
 /// entry made in a transaction that was rolled back is never taken for a later change.
 #[derive(Debug, Default)]
 struct Parsed {
-    apps: HashMap<String, (i64, Arc<App>)>,
+    apps: HashMap<String, ParsedApp>,
     webhooks: HashMap<i64, ParsedWebhook>,
+}
+
+#[derive(Debug)]
+struct ParsedApp {
+    version: i64,
+    /// The version of the whole registry when this was last seen to be current.
+    registry: Option<i64>,
+    app: Arc<App>,
 }
 
 #[derive(Debug)]
 struct ParsedWebhook {
     version: i64,
-    app: Arc<App>,
-    webhook: Arc<StoredWebhook>,
-    policy: Arc<DeliveryPolicy>,
+    registry: Option<i64>,
+    subject: Subject,
+}
+
+/// A webhook with all that decides about it.
+#[derive(Debug, Clone)]
+pub(super) struct Subject {
+    pub(super) app: Arc<App>,
+    pub(super) webhook: Arc<StoredWebhook>,
+    /// The app's policy under the webhook's overrides.
+    pub(super) policy: Arc<DeliveryPolicy>,
+    /// What it is or was subscribed to. A span that its cursor has passed may be gone by now: it owes
+    /// nothing.
+    pub(super) subscriptions: Arc<[Subscription]>,
+}
+
+impl Subject {
+    pub(super) fn may_send(&self) -> bool {
+        self.app.state == AppState::Enabled && self.webhook.webhook.is_active()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -66,51 +92,76 @@ impl Cache {
         lock(&self.hints).last_claim = None;
     }
 
-    pub(super) fn app(&self, tables: &dyn Tables, id: &AppId) -> Result<Arc<App>> {
+    /// An app, as its row says now.
+    pub(super) fn app(
+        &self,
+        tables: &dyn Tables,
+        registry: Option<i64>,
+        id: &AppId,
+    ) -> Result<Arc<App>> {
+        let is_current = |seen: Option<i64>| registry.is_some() && seen == registry;
+        if let Some(entry) = lock(&self.parsed).apps.get(id.as_str())
+            && is_current(entry.registry)
+        {
+            return Ok(Arc::clone(&entry.app));
+        }
         let not_found = || Error::AppNotFound(id.to_string());
         let version = tables.app_version(id)?.ok_or_else(not_found)?;
-        if let Some((of, app)) = lock(&self.parsed).apps.get(id.as_str())
-            && *of == version
+        if let Some(entry) = lock(&self.parsed).apps.get_mut(id.as_str())
+            && entry.version == version
         {
-            return Ok(Arc::clone(app));
+            entry.registry = registry;
+            return Ok(Arc::clone(&entry.app));
         }
         let app = Arc::new(tables.app(id)?.ok_or_else(not_found)?);
         let mut parsed = lock(&self.parsed);
         if parsed.apps.len() >= ENTRIES_MAX {
             parsed.apps.clear();
         }
-        let entry = (version, Arc::clone(&app));
+        let entry = ParsedApp {
+            version,
+            registry,
+            app: Arc::clone(&app),
+        };
         parsed.apps.insert(id.to_string(), entry);
         Ok(app)
     }
 
-    /// A webhook, and its app's policy under its overrides. `app` is as [`Cache::app`] gave it.
-    pub(super) fn webhook(
-        &self,
-        tables: &dyn Tables,
-        no: i64,
-        app: &Arc<App>,
-    ) -> Result<(Arc<StoredWebhook>, Arc<DeliveryPolicy>)> {
-        let version = tables.webhook_version(no)?;
+    /// A webhook of an app, as their rows say now.
+    pub(super) fn subject(&self, exchange: &Exchange<'_>, no: i64, app: &AppId) -> Result<Subject> {
+        let (tables, registry) = (exchange.tables, exchange.registry());
+        let is_current = |seen: Option<i64>| registry.is_some() && seen == registry;
         if let Some(entry) = lock(&self.parsed).webhooks.get(&no)
-            && entry.version == version
-            && Arc::ptr_eq(&entry.app, app)
+            && is_current(entry.registry)
         {
-            return Ok((Arc::clone(&entry.webhook), Arc::clone(&entry.policy)));
+            return Ok(entry.subject.clone());
+        }
+        let app = self.app(tables, registry, app)?;
+        let version = tables.webhook_version(no)?;
+        if let Some(entry) = lock(&self.parsed).webhooks.get_mut(&no)
+            && entry.version == version
+            && Arc::ptr_eq(&entry.subject.app, &app)
+        {
+            entry.registry = registry;
+            return Ok(entry.subject.clone());
         }
         let webhook = Arc::new(tables.webhook(no)?);
-        let policy = Arc::new(app.profile.delivery.with(&webhook.webhook.overrides));
+        let subject = Subject {
+            policy: Arc::new(app.profile.delivery.with(&webhook.webhook.overrides)),
+            subscriptions: tables.subscriptions(no)?.into(),
+            app,
+            webhook,
+        };
         let mut parsed = lock(&self.parsed);
         if parsed.webhooks.len() >= ENTRIES_MAX {
             parsed.webhooks.clear();
         }
         let entry = ParsedWebhook {
             version,
-            app: Arc::clone(app),
-            webhook: Arc::clone(&webhook),
-            policy: Arc::clone(&policy),
+            registry,
+            subject: subject.clone(),
         };
         parsed.webhooks.insert(no, entry);
-        Ok((webhook, policy))
+        Ok(subject)
     }
 }

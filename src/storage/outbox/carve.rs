@@ -7,6 +7,9 @@ use crate::model::{
 };
 use crate::storage::tables::{Span, Subscription, Tables};
 
+use super::cache::Subject;
+use super::exchange::Exchange;
+
 /// Entries looked at for one batch; those of other environments are passed over.
 const ENTRIES_MAX: usize = 10_000;
 
@@ -20,15 +23,14 @@ pub(super) struct Carved {
 
 /// Carves what the webhook's subscriptions owe it after `cursor`.
 pub(super) fn carve_owed(
-    tables: &dyn Tables,
-    webhook_no: i64,
-    app: &AppId,
+    exchange: &Exchange<'_>,
+    subject: &Subject,
     cursor: Position,
-    policy: &DeliveryPolicy,
 ) -> Result<Carved> {
-    let head = tables.head()?;
-    let spans = owed_spans(tables, webhook_no, app, cursor, head)?;
-    carve(tables, app, spans, cursor, head, policy)
+    let (tables, head) = (exchange.tables, exchange.head()?);
+    let app = &subject.app.id;
+    let spans = owed_spans(tables, &subject.subscriptions, app, cursor, head)?;
+    carve(tables, app, spans, cursor, head, &subject.policy)
 }
 
 /// Carves what a replay owes after `cursor`: every type and the environment of the webhook as it
@@ -65,7 +67,8 @@ pub(super) fn count_owed(
 ) -> Result<(u64, Option<Timestamp>)> {
     let head = tables.head()?;
     let (mut count, mut oldest) = (0, None::<Position>);
-    for span in owed_spans(tables, webhook_no, app, cursor, head)? {
+    let subscriptions = tables.subscriptions(webhook_no)?;
+    for span in owed_spans(tables, &subscriptions, app, cursor, head)? {
         let (number, first) = tables.count_entries(app, &span, limit)?;
         count += number;
         oldest = [oldest, first].into_iter().flatten().min();
@@ -81,13 +84,13 @@ pub(super) fn count_owed(
 /// spelled out.
 fn owed_spans(
     tables: &dyn Tables,
-    webhook_no: i64,
+    subscriptions: &[Subscription],
     app: &AppId,
     cursor: Position,
     head: Position,
 ) -> Result<Vec<Span>> {
     let mut spans = Vec::new();
-    for held in tables.subscriptions(webhook_no)? {
+    for held in subscriptions {
         let (from, until) = (held.from.max(cursor), held.until.unwrap_or(head));
         if until <= from {
             continue;
@@ -95,7 +98,7 @@ fn owed_spans(
         let types = if held.event_type == Subscription::ALL_TYPES {
             tables.types_of(app)?
         } else {
-            vec![held.event_type]
+            vec![held.event_type.clone()]
         };
         for event_type in types {
             spans.push(Span {

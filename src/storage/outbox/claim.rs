@@ -16,10 +16,11 @@ use crate::model::{
 use crate::storage::tables::{Tables, WebhookState};
 use crate::storage::{ClaimRequest, Claimed, Exchanged};
 
-use super::exchange::is_one_rows;
-use super::schedule::{self, Subject};
+use super::cache::Subject;
+use super::carve;
+use super::exchange::Exchange;
+use super::schedule::{self, Load};
 use super::settle::exhausted;
-use super::{Cache, carve};
 
 /// How much longer than the attempt's own deadline a lease lasts: room for waiting for a sender
 /// and for storing the result. A sender does not begin an attempt that its lease might not outlive.
@@ -39,34 +40,31 @@ const ROUNDS_MAX: usize = 16;
 
 /// Claims into `exchanged`; true when there is more to do at once.
 pub(super) fn claim(
-    tables: &dyn Tables,
-    cache: &Cache,
-    now: Timestamp,
+    exchange: &Exchange<'_>,
     request: ClaimRequest,
     random: &mut Prng,
     exchanged: &mut Exchanged,
 ) -> Result<bool> {
-    let mut more = wake_timers(tables, cache, now)?;
+    let mut more = wake_timers(exchange)?;
     // Failing webhooks first: their share is small, and the well must not starve their retries.
     let failing_max = request.failing_max.min(request.batches_max);
     for (failing, end) in [(true, failing_max), (false, request.batches_max)] {
-        more |= claim_class(tables, cache, now, failing, end, random, exchanged)?;
+        more |= claim_class(exchange, failing, end, random, exchanged)?;
     }
-    exchanged.next_due = tables.next_timer()?;
+    exchanged.next_due = exchange.tables.next_timer()?;
     Ok(more)
 }
 
 /// Claims until there are `end` batches in all or no ready webhook of this class; true when the
 /// rounds ran out before. Fair among apps: in each round an equal share of the room goes to each.
 fn claim_class(
-    tables: &dyn Tables,
-    cache: &Cache,
-    now: Timestamp,
+    exchange: &Exchange<'_>,
     failing: bool,
     end: usize,
     random: &mut Prng,
     exchanged: &mut Exchanged,
 ) -> Result<bool> {
+    let (tables, cache) = (exchange.tables, exchange.cache);
     for _ in 0..ROUNDS_MAX {
         let room = end.saturating_sub(exchanged.claimed.len());
         if room == 0 {
@@ -85,19 +83,16 @@ fn claim_class(
                 break;
             }
             let (claimed, noticed) = (exchanged.claimed.len(), exchanged.notices.len());
-            let looked = tables
-                .nested(&mut || look_at(tables, cache, webhook_no, now, room, random, exchanged));
-            match looked {
-                // What somebody spoiled holds up its own webhook only.
-                Err(error) if is_one_rows(&error) => {
-                    exchanged.claimed.truncate(claimed);
-                    exchanged.notices.truncate(noticed);
-                    tables.look_later(webhook_no, now.plus(BAD_ROW_WAIT))?;
-                    exchanged.notices.push(Notice::BadRow {
-                        message: error.to_string(),
-                    });
-                }
-                other => other?,
+            let looked =
+                exchange.part(&mut || look_at(exchange, webhook_no, room, random, exchanged))?;
+            // What somebody spoiled holds up its own webhook only.
+            if let Err(error) = looked {
+                exchanged.claimed.truncate(claimed);
+                exchanged.notices.truncate(noticed);
+                tables.look_later(webhook_no, exchange.now.plus(BAD_ROW_WAIT))?;
+                exchanged.notices.push(Notice::BadRow {
+                    message: error.to_string(),
+                });
             }
         }
     }
@@ -107,75 +102,83 @@ fn claim_class(
 /// Looks at one ready webhook: ends its expired leases, claims up to `room` batches for it, and
 /// notes when to look again.
 fn look_at(
-    tables: &dyn Tables,
-    cache: &Cache,
+    exchange: &Exchange<'_>,
     webhook_no: i64,
-    now: Timestamp,
     room: usize,
     random: &mut Prng,
     exchanged: &mut Exchanged,
 ) -> Result<()> {
+    let (tables, now) = (exchange.tables, exchange.now);
     let mut state = tables.state(webhook_no)?;
-    let subject = Subject::load(tables, cache, &state)?;
-    let mut load = tables.in_flight(webhook_no)?;
-    if load.fresh + load.retries > 0
-        && expire_leases(tables, &subject, webhook_no, now, &mut exchanged.notices)?
+    let subject = exchange
+        .cache
+        .subject(exchange, webhook_no, &state.app_id)?;
+    let mut load = Load::read(tables, webhook_no)?;
+    if load
+        .lease_end
+        .is_some_and(|end| is_suspect(end, &subject, now))
     {
-        load = tables.in_flight(webhook_no)?;
+        end_leases(tables, &subject, webhook_no, now, &mut exchanged.notices)?;
+        load = Load::read(tables, webhook_no)?;
     }
-    let before = exchanged.claimed.len();
+    let mut taken = Vec::new();
     let mut full_is_there = true;
     if subject.may_send() {
+        let overrides = &subject.webhook.webhook.overrides;
         let plan = plan_claim(
             &state.health,
             &subject.policy,
-            &subject.webhook.webhook.overrides,
-            load,
+            overrides,
+            load.in_flight,
             now,
         );
-        let failing = state.failing;
-        let mut take = |batch: Batch| {
-            exchanged.claimed.push(Claimed {
-                batch,
-                app: Arc::clone(&subject.app),
-                webhook: Arc::clone(&subject.webhook),
-                policy: Arc::clone(&subject.policy),
-                failing,
-            });
-        };
         let room = room.min(plan.total as usize);
         let retries = room.min(plan.retries as usize);
-        let taken = claim_retries(tables, &subject, webhook_no, now, retries, &mut take)?;
-        let fresh = (room - taken).min(plan.fresh as usize);
-        let full = (room - taken - fresh).min(plan.full as usize);
-        let mut carve = |full_only| next_positions(tables, &subject, &mut state, full_only);
+        taken = claim_retries(tables, &subject, webhook_no, now, retries)?;
+        load.no_longer_waiting(taken.len());
+        let room = room - taken.len();
+        let fresh = room.min(plan.fresh as usize);
+        let full = (room - fresh).min(plan.full as usize);
         for index in 0..fresh + full {
-            let Some((positions, mode)) = carve(index >= fresh)? else {
+            let full_only = index >= fresh;
+            let Some((positions, mode)) =
+                next_positions(exchange, &subject, &mut state, full_only)?
+            else {
                 full_is_there = false;
                 break;
             };
             let batch = lease_fresh(&subject, positions, mode, now, random);
             tables.insert_batch(webhook_no, &batch)?;
-            take(batch);
+            taken.push(batch);
         }
     }
-    let spent = u32::try_from(exchanged.claimed.len() - before).unwrap_or(u32::MAX);
-    state
-        .health
-        .spend(subject.webhook.webhook.overrides.rate_limit, now, spent);
-    schedule::schedule(tables, &subject, &mut state, now, full_is_there)?;
+    let spent = u32::try_from(taken.len()).unwrap_or(u32::MAX);
+    let rate_limit = subject.webhook.webhook.overrides.rate_limit;
+    state.health.spend(rate_limit, now, spent);
+    for batch in taken {
+        load.add(&batch);
+        exchanged.claimed.push(Claimed {
+            batch,
+            app: Arc::clone(&subject.app),
+            webhook: Arc::clone(&subject.webhook),
+            policy: Arc::clone(&subject.policy),
+            failing: state.failing,
+        });
+    }
+    schedule::schedule(exchange, &subject, &mut state, load, full_is_there)?;
     tables.save_state(&state)
 }
 
 /// Marks the webhooks whose time has come; true when there are more. After the clock was set back
 /// (and at the start, when it may have been) every timer is looked at: those that are further away
 /// than any wait were set by a clock that was ahead.
-fn wake_timers(tables: &dyn Tables, cache: &Cache, now: Timestamp) -> Result<bool> {
-    if cache.clock_was_set_back(now) {
-        tables.wake_timers(None, usize::MAX)?;
+fn wake_timers(exchange: &Exchange<'_>) -> Result<bool> {
+    let now = exchange.now;
+    if exchange.cache.clock_was_set_back(now) {
+        exchange.tables.wake_timers(None, usize::MAX)?;
         return Ok(false);
     }
-    Ok(tables.wake_timers(Some(now), TIMERS_MAX)? == TIMERS_MAX)
+    Ok(exchange.tables.wake_timers(Some(now), TIMERS_MAX)? == TIMERS_MAX)
 }
 
 /// At most `room` ready webhooks: an equal share from each app, the longest ready first.
@@ -193,18 +196,26 @@ fn ready_webhooks(
     Ok(ready)
 }
 
+/// For how long a lease is given.
+fn lease_span(subject: &Subject) -> Duration {
+    subject.policy.timeout + LEASE_MARGIN
+}
+
+/// Whether a lease has ended, or lasts longer than any is given.
+fn is_suspect(lease_end: Timestamp, subject: &Subject, now: Timestamp) -> bool {
+    lease_end <= now || lease_end > now.plus(lease_span(subject))
+}
+
 /// Ends leases whose holder did not report: it died, or could not store its result. A lease that
 /// lasts longer than any lease was given by a clock that was ahead; it is cut to the usual length.
-/// Whether there were any.
-fn expire_leases(
+fn end_leases(
     tables: &dyn Tables,
     subject: &Subject,
     webhook_no: i64,
     now: Timestamp,
     notices: &mut Vec<Notice>,
-) -> Result<bool> {
-    let held = subject.policy.timeout + LEASE_MARGIN;
-    let mut expired = false;
+) -> Result<()> {
+    let held = lease_span(subject);
     for mut row in tables.unsettled(webhook_no, BatchStatus::Leased, Ordering::None, LEASES_MAX)? {
         let batch = &mut row.batch;
         let lease_end = batch.due_at.unwrap_or(now);
@@ -232,10 +243,9 @@ fn expire_leases(
             }
             tables.update_batch(&row)?;
             tables.insert_attempt(row.no, webhook_no, &lost)?;
-            expired = true;
         }
     }
-    Ok(expired)
+    Ok(())
 }
 
 fn claim_retries(
@@ -244,26 +254,23 @@ fn claim_retries(
     webhook_no: i64,
     now: Timestamp,
     limit: usize,
-    take: &mut impl FnMut(Batch),
-) -> Result<usize> {
+) -> Result<Vec<Batch>> {
+    let mut taken = Vec::new();
     if limit == 0 {
-        return Ok(0);
+        return Ok(taken);
     }
     let far = now.plus(longest_wait(&subject.policy));
     let ordering = subject.webhook.webhook.overrides.ordering;
-    let due = tables.unsettled(webhook_no, BatchStatus::Waiting, ordering, limit)?;
-    let mut taken = 0;
-    for mut row in due {
+    for mut row in tables.unsettled(webhook_no, BatchStatus::Waiting, ordering, limit)? {
         // Further away than any wait: set by a clock that was ahead of this one.
         if row.batch.due_at.is_some_and(|due| due > far) {
             row.batch.due_at = Some(now);
         }
-        let lease_until = now.plus(subject.policy.timeout + LEASE_MARGIN);
+        let lease_until = now.plus(lease_span(subject));
         let input = Input::Claim { lease_until };
         if step(&mut row.batch, input, now, &subject.policy, 0).is_ok() {
             tables.update_batch(&row)?;
-            take(row.batch);
-            taken += 1;
+            taken.push(row.batch);
         }
     }
     Ok(taken)
@@ -285,7 +292,7 @@ fn lease_fresh(
         mode,
         now,
     );
-    let lease_until = now.plus(subject.policy.timeout + LEASE_MARGIN);
+    let lease_until = now.plus(lease_span(subject));
     let input = Input::Claim { lease_until };
     // A batch that was just made is waiting and due: the machine takes this input.
     let _ = step(&mut batch, input, now, &subject.policy, 0);
@@ -295,15 +302,14 @@ fn lease_fresh(
 /// The next positions owed: of the log, and when that is taken, of a replay. With `full_only`, only
 /// what is as large as a batch can be; else it stays where it is.
 fn next_positions(
-    tables: &dyn Tables,
+    exchange: &Exchange<'_>,
     subject: &Subject,
     state: &mut WebhookState,
     full_only: bool,
 ) -> Result<Option<(Positions, DeliveryMode)>> {
-    let no = state.webhook_no;
+    let (tables, no) = (exchange.tables, state.webhook_no);
     while state.has_backlog {
-        let app = &state.app_id;
-        let carved = carve::carve_owed(tables, no, app, state.cursor, &subject.policy)?;
+        let carved = carve::carve_owed(exchange, subject, state.cursor)?;
         if carved.batch.is_some() && full_only && !carved.more {
             return Ok(None);
         }

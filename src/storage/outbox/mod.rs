@@ -30,6 +30,7 @@ use crate::storage::{
     StoredWebhook, WebhookFilter,
 };
 use cache::Cache;
+use exchange::{Exchange, is_one_rows};
 use prune::PruneCursor;
 
 /// A storage over an engine's tables.
@@ -74,7 +75,8 @@ impl<D: Database> Storage for TableStorage<D> {
     }
 
     fn get_app(&self, id: &AppId) -> Result<Arc<App>> {
-        self.database.read(|tables| self.cache.app(tables, id))
+        self.database
+            .read(|tables| self.cache.app(tables, tables.registry_version()?, id))
     }
 
     fn list_apps(&self, page: PageRequest) -> Result<Page<App>> {
@@ -166,14 +168,22 @@ impl<D: Database> Storage for TableStorage<D> {
         results: Vec<Settlement>,
         claim: Option<ClaimRequest>,
     ) -> Result<Exchanged> {
-        let cache = Arc::clone(&self.cache);
-        let exchanged = self
-            .database
-            .write(move |tables| exchange::exchange(tables, &cache, now, seed, &results, claim));
-        if exchanged.is_err() {
-            self.cache.forget_clock();
+        let results: Arc<[Settlement]> = results.into();
+        let run = |careful| {
+            let (cache, results) = (Arc::clone(&self.cache), Arc::clone(&results));
+            let exchanged = self.database.write(move |tables| {
+                let exchange = Exchange::new(tables, &cache, now, careful)?;
+                exchange::exchange(&exchange, seed, &results, claim)
+            });
+            if exchanged.is_err() {
+                self.cache.forget_clock();
+            }
+            exchanged
+        };
+        match run(false) {
+            Err(error) if is_one_rows(&error) => run(true),
+            other => other,
         }
-        exchanged
     }
 
     fn read_events(&self, positions: &Positions) -> Result<Vec<Event>> {

@@ -1,63 +1,81 @@
 //! When a webhook is to be looked at next.
 
-use std::sync::Arc;
-
 use crate::error::Result;
-use crate::machine::{longest_wait, plan_claim};
-use crate::model::{App, AppState, BatchStatus, DeliveryPolicy, Ordering, Timestamp};
-use crate::storage::StoredWebhook;
+use crate::machine::{InFlight, longest_wait, plan_claim};
+use crate::model::{Batch, BatchStatus, Ordering, Timestamp};
 use crate::storage::tables::{Tables, WebhookState};
 
-use super::Cache;
+use super::cache::Subject;
+use super::exchange::Exchange;
 
-/// A webhook with all that decides about it.
-pub(super) struct Subject {
-    pub(super) app: Arc<App>,
-    pub(super) webhook: Arc<StoredWebhook>,
-    pub(super) policy: Arc<DeliveryPolicy>,
+/// What a webhook has in flight.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load {
+    pub(super) in_flight: InFlight,
+    /// When the first of its leases ends.
+    pub(super) lease_end: Option<Timestamp>,
 }
 
-impl Subject {
-    pub(super) fn load(tables: &dyn Tables, cache: &Cache, state: &WebhookState) -> Result<Self> {
-        let app = cache.app(tables, &state.app_id)?;
-        let (webhook, policy) = cache.webhook(tables, state.webhook_no, &app)?;
+impl Load {
+    pub(super) fn read(tables: &dyn Tables, webhook_no: i64) -> Result<Self> {
+        let in_flight = tables.in_flight(webhook_no)?;
+        let lease_end = if in_flight.fresh + in_flight.retries > 0 {
+            tables.earliest(webhook_no, BatchStatus::Leased, Ordering::None)?
+        } else {
+            None
+        };
         Ok(Self {
-            app,
-            webhook,
-            policy,
+            in_flight,
+            lease_end,
         })
     }
 
-    pub(super) fn may_send(&self) -> bool {
-        self.app.state == AppState::Enabled && self.webhook.webhook.is_active()
+    /// So many batches that waited were leased.
+    pub(super) fn no_longer_waiting(&mut self, count: usize) {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.in_flight.waiting = self.in_flight.waiting.saturating_sub(count);
+    }
+
+    /// A batch was leased.
+    pub(super) fn add(&mut self, batch: &Batch) {
+        let load = &mut self.in_flight;
+        if batch.attempts <= 1 {
+            load.fresh += 1;
+        } else {
+            load.retries += 1;
+        }
+        self.lease_end = [self.lease_end, batch.due_at].into_iter().flatten().min();
     }
 }
 
 /// Notes when the webhook is to be looked at next: now, if more can be claimed for it at once.
 /// `full_is_there`: whether a full batch may lie ahead, as far as is known.
 pub(super) fn schedule(
-    tables: &dyn Tables,
+    exchange: &Exchange<'_>,
     subject: &Subject,
     state: &mut WebhookState,
-    now: Timestamp,
+    load: Load,
     full_is_there: bool,
 ) -> Result<()> {
-    let no = state.webhook_no;
-    let load = tables.in_flight(no)?;
-    let lease_end = if load.fresh + load.retries > 0 {
-        tables.earliest(no, BatchStatus::Leased, Ordering::None)?
-    } else {
-        None
-    };
+    let (tables, now, no) = (exchange.tables, exchange.now, state.webhook_no);
     state.ready = false;
-    state.due_at = lease_end;
+    state.due_at = load.lease_end;
     if !subject.may_send() {
         return Ok(());
     }
     let overrides = &subject.webhook.webhook.overrides;
-    let plan = plan_claim(&state.health, &subject.policy, overrides, load, now);
+    let plan = plan_claim(
+        &state.health,
+        &subject.policy,
+        overrides,
+        load.in_flight,
+        now,
+    );
     if plan.not_before.is_some() {
-        state.due_at = [plan.not_before, lease_end].into_iter().flatten().min();
+        state.due_at = [plan.not_before, load.lease_end]
+            .into_iter()
+            .flatten()
+            .min();
         return Ok(());
     }
     let due = if plan.retries > 0 {
@@ -79,7 +97,7 @@ pub(super) fn schedule(
     state.due_at = if state.ready {
         Some(now)
     } else {
-        [due, lease_end].into_iter().flatten().min()
+        [due, load.lease_end].into_iter().flatten().min()
     };
     Ok(())
 }

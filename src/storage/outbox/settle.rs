@@ -9,24 +9,27 @@ use crate::model::{
 use crate::storage::Settlement;
 use crate::storage::tables::{Tables, WebhookState};
 
-use super::schedule::{Subject, schedule};
-use super::{Cache, webhooks};
+use super::cache::Subject;
+use super::exchange::Exchange;
+use super::schedule::{Load, schedule};
+use super::webhooks;
 
 /// Stores one result. False when its lease is no longer held: nothing is changed then.
 pub(super) fn settle(
-    tables: &dyn Tables,
-    cache: &Cache,
-    now: Timestamp,
+    exchange: &Exchange<'_>,
     settlement: &Settlement,
     random: &mut Prng,
     notices: &mut Vec<Notice>,
 ) -> Result<bool> {
+    let (tables, now) = (exchange.tables, exchange.now);
     let Some(mut row) = tables.batch(&settlement.batch_id)? else {
         return Ok(false);
     };
     let (batch_no, webhook_no) = (row.no, row.webhook_no);
     let mut webhook_state = tables.state(webhook_no)?;
-    let subject = Subject::load(tables, cache, &webhook_state)?;
+    let subject = exchange
+        .cache
+        .subject(exchange, webhook_no, &webhook_state.app_id)?;
     let was_active = subject.webhook.webhook.is_active();
     let Some((attempt, outcome)) = &settlement.attempt else {
         let input = Input::Release {
@@ -37,7 +40,8 @@ pub(super) fn settle(
             return Ok(false);
         }
         tables.update_batch(&row)?;
-        schedule(tables, &subject, &mut webhook_state, now, true)?;
+        let load = Load::read(tables, webhook_no)?;
+        schedule(exchange, &subject, &mut webhook_state, load, true)?;
         tables.save_state(&webhook_state)?;
         return Ok(true);
     };
@@ -83,10 +87,12 @@ pub(super) fn settle(
         webhook_state.last_http_code = Some((code, now));
     }
     let deactivate = judge_health(&subject, &mut webhook_state, outcome, now, &batch, notices);
-    schedule(tables, &subject, &mut webhook_state, now, true)?;
+    let load = Load::read(tables, webhook_no)?;
+    schedule(exchange, &subject, &mut webhook_state, load, true)?;
     tables.save_state(&webhook_state)?;
     if let Some(reason) = deactivate.filter(|_| was_active) {
         deactivate_webhook(tables, webhook_no, now)?;
+        exchange.registry_changed()?;
         notices.push(Notice::WebhookDeactivated {
             app_id: batch.app_id,
             webhook_id: batch.webhook_id,

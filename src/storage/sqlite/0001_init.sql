@@ -10,6 +10,8 @@ CREATE TABLE hookbox_setting (
 INSERT INTO hookbox_setting (name, value) VALUES ('payload_bytes_max', 262144);
 -- How far the log has been routed: every webhook owed something up to here is marked.
 INSERT INTO hookbox_setting (name, value) VALUES ('routed_position', 0);
+-- A random number that each change of an app or a webhook sets anew.
+INSERT INTO hookbox_setting (name, value) VALUES ('registry_version', 0);
 
 CREATE TABLE hookbox_app (
     id         TEXT PRIMARY KEY,

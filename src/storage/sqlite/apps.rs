@@ -19,7 +19,22 @@ pub(super) fn insert(db: &Connection, app: &App) -> Result<bool> {
             app.created_at.as_millis(),
         ),
     )?;
+    registry_changed(db)?;
     Ok(created > 0)
+}
+
+pub(super) fn registry_version(db: &Connection) -> Result<i64> {
+    Ok(db
+        .prepare_cached("SELECT value FROM hookbox_setting WHERE name = 'registry_version'")?
+        .query_row((), |row| row.get(0))?)
+}
+
+pub(super) fn registry_changed(db: &Connection) -> Result<()> {
+    db.prepare_cached(
+        "UPDATE hookbox_setting SET value = random() WHERE name = 'registry_version'",
+    )?
+    .execute(())?;
+    Ok(())
 }
 
 pub(super) fn get(db: &Connection, id: &AppId) -> Result<Option<App>> {
@@ -64,6 +79,7 @@ pub(super) fn list(db: &Connection, after: &str, limit: usize) -> Result<Vec<App
 }
 
 pub(super) fn set_state(db: &Connection, id: &AppId, new: AppState, ready: bool) -> Result<()> {
+    registry_changed(db)?;
     db.execute(
         "UPDATE hookbox_app SET enabled = ?2, version = random() WHERE id = ?1",
         (id.as_str(), new == AppState::Enabled),
@@ -76,6 +92,7 @@ pub(super) fn set_state(db: &Connection, id: &AppId, new: AppState, ready: bool)
 }
 
 pub(super) fn delete_slice(db: &Connection, id: &AppId, limit: usize) -> Result<bool> {
+    registry_changed(db)?;
     let app = id.as_str();
     db.execute("DELETE FROM hookbox_key WHERE app_id = ?1", (app,))?;
     let mut budget = limit;

@@ -70,26 +70,23 @@ pub(super) fn find(db: &Connection, id: &BatchId) -> Result<Option<BatchRow>> {
 
 /// What is in flight. Waiting batches are counted only as far as any plan could use them.
 pub(super) fn in_flight(db: &Connection, webhook_no: i64) -> Result<InFlight> {
-    let mut load = InFlight::default();
-    let mut leased = db.prepare_cached(
-        "SELECT attempts FROM hookbox_batch WHERE webhook_no = ?1 AND status = 'leased'
-             AND status IN ('waiting', 'leased', 'parked', 'exhausted')",
-    )?;
-    let mut found = leased.query((webhook_no,))?;
-    while let Some(row) = found.next()? {
-        match row.get::<_, u32>(0)? {
-            0 | 1 => load.fresh += 1,
-            _ => load.retries += 1,
-        }
-    }
-    load.waiting = db
+    Ok(db
         .prepare_cached(
-            "SELECT count(*) FROM (SELECT 1 FROM hookbox_batch
-                 WHERE webhook_no = ?1 AND status = 'waiting'
-                     AND status IN ('waiting', 'leased', 'parked', 'exhausted') LIMIT 64)",
+            "SELECT count(*), coalesce(sum(attempts > 1), 0),
+                 (SELECT count(*) FROM (SELECT 1 FROM hookbox_batch
+                      WHERE webhook_no = ?1 AND status = 'waiting'
+                          AND status IN ('waiting', 'leased', 'parked', 'exhausted') LIMIT 64))
+             FROM hookbox_batch WHERE webhook_no = ?1 AND status = 'leased'
+                 AND status IN ('waiting', 'leased', 'parked', 'exhausted')",
         )?
-        .query_row((webhook_no,), |row| row.get(0))?;
-    Ok(load)
+        .query_row((webhook_no,), |row| {
+            let (leased, retries): (u32, u32) = (row.get(0)?, row.get(1)?);
+            Ok(InFlight {
+                fresh: leased - retries,
+                retries,
+                waiting: row.get(2)?,
+            })
+        })?)
 }
 
 pub(super) fn unsettled(

@@ -27,6 +27,10 @@ impl Tables for SqliteTables<'_> {
         nested(self.0, work)
     }
 
+    fn registry_version(&self) -> Result<Option<i64>> {
+        apps::registry_version(self.0).map(Some)
+    }
+
     fn insert_app(&self, app: &App) -> Result<bool> {
         apps::insert(self.0, app)
     }

@@ -7,6 +7,7 @@ use crate::model::{AppId, Environment, Event, Position, Webhook, WebhookId};
 use crate::storage::tables::{Numbered, Subscription};
 use crate::storage::{StoredWebhook, WebhookFilter};
 
+use super::apps::registry_changed;
 use super::rows::{self, millis, to_json};
 
 /// The columns that [`rows::webhook`] reads.
@@ -14,6 +15,7 @@ const SELECT: &str = "SELECT w.*, s.last_http_code, s.last_http_code_at
      FROM hookbox_webhook w JOIN hookbox_webhook_state s ON s.webhook_no = w.no";
 
 pub(super) fn insert(db: &Connection, stored: &StoredWebhook, cursor: Position) -> Result<i64> {
+    registry_changed(db)?;
     let webhook = &stored.webhook;
     db.execute(
         "INSERT INTO hookbox_webhook (id, app_id, url, events, verified, enabled, description,
@@ -95,6 +97,7 @@ pub(super) fn list(
 }
 
 pub(super) fn update(db: &Connection, no: i64, after: &StoredWebhook) -> Result<()> {
+    registry_changed(db)?;
     let webhook = &after.webhook;
     db.execute(
         "UPDATE hookbox_webhook SET url = ?2, events = ?3, verified = ?4, enabled = ?5,
@@ -123,6 +126,7 @@ pub(super) fn update(db: &Connection, no: i64, after: &StoredWebhook) -> Result<
 }
 
 pub(super) fn delete(db: &Connection, no: i64) -> Result<()> {
+    registry_changed(db)?;
     // Attempts, subscriptions and the rest go with it by their foreign keys.
     db.execute("DELETE FROM hookbox_webhook WHERE no = ?1", (no,))?;
     Ok(())

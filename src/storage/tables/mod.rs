@@ -62,6 +62,12 @@ pub trait Tables {
         Ok(())
     }
 
+    /// A random number that each change of any app or webhook sets anew; `None` where the engine does
+    /// not keep one: then the versions of each are asked for, one by one.
+    fn registry_version(&self) -> Result<Option<i64>> {
+        Ok(None)
+    }
+
     // Apps, keys, the catalogue.
 
     /// Adds an app; false when there is one of this id.
