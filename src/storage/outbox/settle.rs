@@ -11,7 +11,7 @@ use crate::storage::tables::{Tables, WebhookState};
 
 use super::cache::Subject;
 use super::exchange::Exchange;
-use super::schedule::{Load, schedule};
+use super::schedule::{Load, mark, schedule};
 use super::webhooks;
 
 /// Stores one result. False when its lease is no longer held: nothing is changed then.
@@ -87,8 +87,13 @@ pub(super) fn settle(
         webhook_state.last_http_code = Some((code, now));
     }
     let deactivate = judge_health(&subject, &mut webhook_state, outcome, now, &batch, notices);
-    let load = Load::read(tables, webhook_no)?;
-    schedule(exchange, &subject, &mut webhook_state, load, true)?;
+    if webhook_state.has_backlog && subject.may_send() {
+        // A sender looks at it anyway, mostly in this very transaction.
+        mark(&mut webhook_state);
+    } else {
+        let load = Load::read(tables, webhook_no)?;
+        schedule(exchange, &subject, &mut webhook_state, load, true)?;
+    }
     tables.save_state(&webhook_state)?;
     if let Some(reason) = deactivate.filter(|_| was_active) {
         deactivate_webhook(tables, webhook_no, now)?;
