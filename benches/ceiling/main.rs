@@ -3,13 +3,14 @@
 //! How near hookbox comes to what the machine can do: each row measures a ceiling (raw SQLite
 //! inserts, raw signatures, raw POSTs) and hookbox beside it in the same run, and prints the ratio.
 //! docs/benchmarks.md says how to read the table. Parts: `emit deliver ones fanout latency holes
-//! quiet open sustained`; all but the last when none is named. `--check` fails when a ratio is less than
+//! quiet open sustained peers`; all but the last two when none is named. `--check` fails when a ratio is less than
 //! half of what the file (made with `--json`) says.
 
 mod boxes;
 mod deliver;
 mod emit;
 mod holes;
+mod peers;
 mod quiet;
 mod raw;
 mod report;
@@ -69,6 +70,7 @@ fn main() {
             "holes" => holes::measure(scale, &mut report),
             "quiet" => quiet::measure(scale, &mut report),
             "open" => quiet::open(scale, &mut report),
+            "peers" => peers::measure(),
             "sustained" => deliver::sustained(scale, &mut report),
             other => panic!("no such part: {other}"),
         }

@@ -8,6 +8,8 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::RSA_PSS_SHA256;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hookbox::clock::{Clock, SystemClock};
+use hookbox::model::EventId;
 use rusqlite::Connection;
 
 use crate::boxes::{TYPE, payload, rate};
@@ -15,7 +17,7 @@ use crate::boxes::{TYPE, payload, rate};
 /// A table as hookbox's log is, with the same indexes and durability, and without its triggers.
 pub struct Log {
     db: Connection,
-    next: u128,
+    bits: u128,
 }
 
 impl Log {
@@ -34,7 +36,7 @@ impl Log {
                  WHERE idempotency_key IS NOT NULL;",
         )
         .unwrap();
-        Self { db, next: 1 }
+        Self { db, bits: 1 }
     }
 
     /// Events a second, so many in each commit.
@@ -59,21 +61,13 @@ impl Log {
                 )
                 .unwrap();
             for payload in payloads {
-                // As long as an id of ours, and as random within a millisecond.
-                self.next = self.next.wrapping_mul(0xDA94_2042_E4DD_58B5) | 1;
-                let id = format!("evt_01k{:023x}", self.next >> 36);
+                // As an id of ours: sorted by time, random within a millisecond.
+                self.bits = self.bits.wrapping_mul(0xDA94_2042_E4DD_58B5) | 1;
+                let now = SystemClock.now();
+                let id = EventId::new(now, self.bits.rotate_left(64)).to_string();
                 let none: Option<&str> = None;
                 insert
-                    .execute((
-                        id,
-                        "app",
-                        TYPE,
-                        1_800_000_000_000_i64,
-                        none,
-                        none,
-                        0,
-                        payload,
-                    ))
+                    .execute((id, "app", TYPE, now.as_millis(), none, none, 0, payload))
                     .unwrap();
             }
         }
