@@ -147,6 +147,43 @@ mod tests {
     }
 
     #[test]
+    fn only_full_batches_go_beside_the_first() {
+        let policy = Profile::prelude().delivery;
+        let now = Timestamp::from_millis(1000);
+        let full = |ramp, fresh, overrides: &Overrides| {
+            let health = Health {
+                ramp,
+                ..Health::default()
+            };
+            let load = InFlight {
+                fresh,
+                ..InFlight::default()
+            };
+            let plan = plan_claim(&health, &policy.with(overrides), overrides, load, now);
+            (plan.fresh, plan.full)
+        };
+        let plain = Overrides::default();
+        assert_eq!(full(None, 0, &plain), (1, 3));
+        assert_eq!(full(None, 1, &plain), (0, 3));
+        assert_eq!(full(None, 4, &plain), (0, 0));
+        assert_eq!(
+            full(Some(2), 0, &plain),
+            (1, 1),
+            "a slow start holds for them too"
+        );
+        let one = Overrides {
+            concurrency: Some(1),
+            ..plain.clone()
+        };
+        assert_eq!(full(None, 0, &one), (1, 0), "who asks for one gets one");
+        let fifo = Overrides {
+            ordering: Ordering::Fifo,
+            ..plain
+        };
+        assert_eq!(full(None, 0, &fifo), (1, 0));
+    }
+
+    #[test]
     fn a_sick_webhook_gets_one_probe() {
         let sick = Health {
             consecutive_failures: 3,

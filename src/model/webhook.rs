@@ -105,7 +105,7 @@ pub struct Overrides {
     /// The deadline of one attempt: 1 s to 60 s.
     #[serde(with = "millis_option")]
     pub timeout: Option<Duration>,
-    /// Fresh batches in flight, and as many retries beside them: 1 to 64.
+    /// Fresh batches in flight, full or not, and as many retries beside them: 1 to 64.
     pub concurrency: Option<u32>,
     /// Requests a second at most.
     pub rate_limit: Option<RateLimit>,

@@ -115,6 +115,32 @@ fn a_sick_webhook_gets_one_probe_at_a_time_and_a_slow_start_after() {
     assert!(bench.hooks.claim(100).unwrap().len() > 4);
 }
 
+/// A second request goes out only when waiting would not make it larger.
+#[test]
+fn full_batches_go_side_by_side_and_a_part_of_one_waits() {
+    let bench = Bench::new();
+    bench.webhook("a");
+    // The slow start after the activation is over.
+    for _ in 0..3 {
+        bench.emit("1");
+        bench.poll();
+    }
+    emit(&bench.hooks, APP, 250);
+    let sizes = |claimed: &[hookbox::Delivery]| -> Vec<usize> {
+        let events = |one: &hookbox::Delivery| events_in(&one.request).len();
+        claimed.iter().map(events).collect()
+    };
+    let first = bench.hooks.claim(100).unwrap();
+    assert_eq!(sizes(&first), [100, 100]);
+    assert!(bench.hooks.claim(100).unwrap().is_empty(), "fifty wait");
+    emit(&bench.hooks, APP, 49);
+    bench.hooks.settle(&first[0], status(200)).unwrap();
+    assert!(bench.hooks.claim(100).unwrap().is_empty(), "99 wait");
+    emit(&bench.hooks, APP, 1);
+    bench.hooks.settle(&first[1], status(200)).unwrap();
+    assert_eq!(sizes(&bench.hooks.claim(100).unwrap()), [100]);
+}
+
 #[test]
 fn after_fourteen_days_of_failure_a_webhook_is_deactivated_with_three_warnings() {
     let bench = Bench::new();

@@ -362,7 +362,7 @@ pub struct RunArgs {
     /// With --until-idle: also wait for retries that come due within this span
     #[arg(long, requires = "until_idle", default_value = "0s", value_parser = parse_span)]
     pub wait: Duration,
-    /// Sender threads: 1 to 1024 (with --until-idle, too)
+    /// Requests sent at once, not counting slow ones: 1 to 1024 (with --until-idle, too)
     #[arg(long, default_value_t = 16)]
     pub workers: usize,
     /// How long to wait for requests in flight after a signal
