@@ -8,7 +8,7 @@ use crate::raw::{Signer, post_rate};
 use crate::report::{Report, Row, Unit};
 use crate::sink::Sink;
 
-pub fn measure(scale: Scale, report: &mut Report) {
+pub fn ceilings(scale: Scale, report: &mut Report) {
     let sink = Sink::start();
     let span = Duration::from_millis(scale.pick(3_000, 300) as u64);
     let signer = Signer::new();
@@ -23,6 +23,10 @@ pub fn measure(scale: Scale, report: &mut Report) {
         let name = format!("ceiling: POSTs of one event, {threads} threads");
         report.add(Row::new(name, posts, Unit::PerSecond));
     }
+}
+
+pub fn measure(scale: Scale, report: &mut Report) {
+    let sink = Sink::start();
     at_once(scale, report, &sink);
     drain(scale, report, &sink);
 }

@@ -2,7 +2,7 @@
 //!
 //! How near hookbox comes to what the machine can do: each row measures a ceiling (raw SQLite
 //! inserts, raw signatures, raw POSTs) and hookbox beside it in the same run, and prints the ratio.
-//! docs/benchmarks.md says how to read the table. Parts: `emit deliver ones fanout latency holes
+//! docs/benchmarks.md says how to read the table. Parts: `emit ceilings deliver ones fanout latency holes
 //! quiet open sustained peers`; all but the last two when none is named. `--check` fails when a ratio is less than
 //! half of what the file (made with `--json`) says.
 
@@ -31,8 +31,8 @@ impl Scale {
     }
 }
 
-const PARTS: [&str; 8] = [
-    "emit", "deliver", "ones", "fanout", "latency", "holes", "quiet", "open",
+const PARTS: [&str; 9] = [
+    "emit", "ceilings", "deliver", "ones", "fanout", "latency", "holes", "quiet", "open",
 ];
 
 fn main() {
@@ -63,6 +63,7 @@ fn main() {
     for part in &parts {
         match part.as_str() {
             "emit" => emit::measure(scale, &mut report),
+            "ceilings" => deliver::ceilings(scale, &mut report),
             "deliver" => deliver::measure(scale, &mut report),
             "ones" => deliver::ones(scale, &mut report),
             "fanout" => deliver::fan_out(scale, &mut report),

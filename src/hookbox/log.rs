@@ -80,12 +80,16 @@ impl Hookbox {
         }
         let created_at = self.now();
         let limit = self.options.payload_bytes_max.unwrap_or(PAYLOAD_BYTES_MAX);
+        // In one go: asking the system for each costs more than making the id.
+        let mut random = vec![[0; 16]; events.len()];
+        self.options.random.fill(random.as_flattened_mut())?;
         events
             .into_iter()
-            .map(|event| {
+            .zip(random)
+            .map(|(event, random)| {
                 check_event(&event, limit)?;
                 Ok(PreparedEvent {
-                    id: EventId::new(created_at, self.options.random.bits()?),
+                    id: EventId::new(created_at, u128::from_ne_bytes(random)),
                     created_at,
                     event,
                 })

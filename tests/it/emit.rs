@@ -283,6 +283,11 @@ fn plain_sql_is_refused_with_a_message_that_says_why() {
             "leave position",
         ),
         (
+            "app_id, type, payload, id",
+            "'54e9ujn', 'user.created', '1', 'evt_01jpd8h6k0000000000000000'",
+            "leave id",
+        ),
+        (
             "app_id, type, payload, created_at",
             "'54e9ujn', 'user.created', '1', -1",
             "leave created_at",
@@ -313,11 +318,15 @@ fn plain_sql_is_refused_with_a_message_that_says_why() {
         db.execute(&sql, ()).unwrap();
         assert_eq!(count(&db), 2, "{verb}");
     }
-    let error = db
-        .execute("UPDATE hookbox_event SET payload = '2'", ())
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("hookbox: events are immutable"), "{error}");
+    let changes = |table: &str| {
+        let update = format!("UPDATE {table} SET payload = '2'");
+        db.execute(&update, ()).unwrap_err().to_string()
+    };
+    for table in ["hookbox_event", "hookbox_log"] {
+        assert!(changes(table).contains("hookbox: events are immutable"));
+    }
+    let error = db.execute("DELETE FROM hookbox_event", ()).unwrap_err();
+    assert!(error.to_string().contains("deleted by retention only"));
 }
 
 /// A position that was given once must not come again: whoever passed it would never look back.

@@ -110,9 +110,9 @@ fn no_hot_statement_scans() {
             "hookbox_webhook_state_timer",
         ),
         (
-            "SELECT position FROM hookbox_event WHERE app_id = ?1 AND type = ?2 AND position > ?3
+            "SELECT position FROM hookbox_log WHERE app_id = ?1 AND type = ?2 AND position > ?3
           ORDER BY position",
-            "hookbox_event_of_type",
+            "hookbox_log_of_type",
         ),
     ] {
         let plan = plan(&db, sql);

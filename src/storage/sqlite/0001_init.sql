@@ -6,7 +6,7 @@ CREATE TABLE hookbox_setting (
     value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Read by the emit guard below; the limit that was last asked for at an open.
+-- Read by the trigger on hookbox_event; the limit that was last asked for at an open.
 INSERT INTO hookbox_setting (name, value) VALUES ('payload_bytes_max', 262144);
 -- How far the log has been routed: every webhook owed something up to here is marked.
 INSERT INTO hookbox_setting (name, value) VALUES ('routed_position', 0);
@@ -68,28 +68,46 @@ CREATE TABLE hookbox_webhook (
 
 CREATE INDEX hookbox_webhook_of_app ON hookbox_webhook (app_id, no);
 
--- The log: append-only. The id stays NULL only while the guard below runs.
-CREATE TABLE hookbox_event (
+-- The log: append-only. hookbox inserts here what it has checked; everybody else emits into the view
+-- below, whose trigger checks. (A trigger on the table itself, even one that never fires, would double
+-- the cost of an insert.)
+CREATE TABLE hookbox_log (
     position        INTEGER PRIMARY KEY AUTOINCREMENT,
-    id              TEXT UNIQUE,
+    id              TEXT NOT NULL UNIQUE,
     app_id          TEXT NOT NULL,
     type            TEXT NOT NULL,
-    created_at      INTEGER NOT NULL
-                    DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)),
+    created_at      INTEGER NOT NULL,
     idempotency_key TEXT,
     environment     TEXT,
-    at_most_once    INTEGER NOT NULL DEFAULT 0,
+    at_most_once    INTEGER NOT NULL,
     payload         TEXT NOT NULL
 ) STRICT;
 
-CREATE INDEX hookbox_event_of_type ON hookbox_event (app_id, type, position);
-CREATE UNIQUE INDEX hookbox_event_key ON hookbox_event (app_id, idempotency_key)
+CREATE INDEX hookbox_log_of_type ON hookbox_log (app_id, type, position);
+CREATE UNIQUE INDEX hookbox_log_key ON hookbox_log (app_id, idempotency_key)
     WHERE idempotency_key IS NOT NULL;
 
--- Plain SQL emits: a row that comes without an id is checked here, and given one. Rows with an
--- id come from the library, which has checked them already.
-CREATE TRIGGER hookbox_event_guard AFTER INSERT ON hookbox_event WHEN NEW.id IS NULL
+CREATE TRIGGER hookbox_log_immutable BEFORE UPDATE ON hookbox_log
 BEGIN
+    SELECT RAISE(ABORT, 'hookbox: events are immutable');
+END;
+
+-- Events, for reading and for emitting by plain SQL.
+CREATE VIEW hookbox_event AS
+SELECT position, id, app_id, type, created_at, idempotency_key, environment, at_most_once, payload
+FROM hookbox_log;
+
+CREATE TRIGGER hookbox_event_emit INSTEAD OF INSERT ON hookbox_event
+BEGIN
+    SELECT RAISE(ABORT, 'hookbox: invalid_request: leave position to hookbox')
+    WHERE NEW.position IS NOT NULL;
+    SELECT RAISE(ABORT, 'hookbox: invalid_request: leave id to hookbox')
+    WHERE NEW.id IS NOT NULL;
+    -- A key that is known is the same event: nothing to do, whatever the conflict clause.
+    SELECT RAISE(IGNORE) WHERE EXISTS (
+        SELECT 1 FROM hookbox_log
+        WHERE app_id = NEW.app_id AND idempotency_key = NEW.idempotency_key
+    );
     SELECT RAISE(ABORT, 'hookbox: app_not_found: create the app before emitting its events')
     WHERE NOT EXISTS (SELECT 1 FROM hookbox_app WHERE id = NEW.app_id);
     SELECT RAISE(ABORT, 'hookbox: session_disabled: the app is disabled, enable it first')
@@ -98,8 +116,9 @@ BEGIN
     WHERE NOT EXISTS (
         SELECT 1 FROM hookbox_event_type WHERE name = NEW.type AND current = 1
     );
+    -- What is no text at all is the table's to refuse.
     SELECT RAISE(ABORT, 'hookbox: invalid_payload: the payload is not valid JSON')
-    WHERE NOT json_valid(NEW.payload);
+    WHERE typeof(NEW.payload) NOT IN ('blob', 'null') AND NOT json_valid(NEW.payload);
     SELECT RAISE(ABORT, 'hookbox: payload_too_large: see payload_bytes_max in hookbox_setting')
     WHERE length(CAST(NEW.payload AS BLOB)) >
         (SELECT value FROM hookbox_setting WHERE name = 'payload_bytes_max');
@@ -107,42 +126,36 @@ BEGIN
     WHERE length(CAST(NEW.idempotency_key AS BLOB)) NOT BETWEEN 1 AND 255;
     SELECT RAISE(ABORT, 'hookbox: invalid_request: environment must have 1 to 64 characters of A-Z a-z 0-9 . _ -')
     WHERE length(NEW.environment) NOT BETWEEN 1 AND 64 OR NEW.environment GLOB '*[^A-Za-z0-9._-]*';
-    SELECT RAISE(ABORT, 'hookbox: invalid_request: leave position to hookbox')
-    WHERE NEW.position < 1;
     SELECT RAISE(ABORT, 'hookbox: invalid_request: leave created_at to hookbox, or give Unix milliseconds')
     WHERE NEW.created_at NOT BETWEEN 0 AND 281474976710655;
-    UPDATE hookbox_event SET
-        at_most_once = (NEW.at_most_once <> 0),
-        id = (
+    INSERT INTO hookbox_log
+        (id, app_id, type, created_at, idempotency_key, environment, at_most_once, payload)
+    SELECT (
             -- A ULID: 48 bits of time and 80 of randomness, in Crockford's base 32.
             WITH RECURSIVE digit (n, text) AS (
                 SELECT 0, 'evt_'
                 UNION ALL
                 SELECT n + 1, text || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 +
-                    CASE WHEN n < 10 THEN (NEW.created_at >> (45 - 5 * n)) & 31
+                    CASE WHEN n < 10 THEN (emitted.at >> (45 - 5 * n)) & 31
                          ELSE random() & 31 END, 1)
                 FROM digit WHERE n < 26
             )
             SELECT text FROM digit WHERE n = 26
-        )
-    WHERE position = NEW.position;
+        ),
+        NEW.app_id, NEW.type, emitted.at, NEW.idempotency_key, NEW.environment,
+        coalesce(NEW.at_most_once, 0) <> 0, NEW.payload
+    FROM (SELECT coalesce(NEW.created_at,
+              CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) AS at) emitted;
 END;
 
--- Before the row exists: a position of its own choice could fall behind the cursors, and REPLACE
--- would delete the older event of the same key. A key that is known is the same event: nothing to do.
-CREATE TRIGGER hookbox_event_once BEFORE INSERT ON hookbox_event WHEN NEW.id IS NULL
-BEGIN
-    SELECT RAISE(ABORT, 'hookbox: invalid_request: leave position to hookbox')
-    WHERE NEW.position <> -1; -- what SQLite says here when none is given
-    SELECT RAISE(IGNORE) WHERE EXISTS (
-        SELECT 1 FROM hookbox_event
-        WHERE app_id = NEW.app_id AND idempotency_key = NEW.idempotency_key
-    );
-END;
-
-CREATE TRIGGER hookbox_event_immutable BEFORE UPDATE ON hookbox_event WHEN OLD.id IS NOT NULL
+CREATE TRIGGER hookbox_event_immutable INSTEAD OF UPDATE ON hookbox_event
 BEGIN
     SELECT RAISE(ABORT, 'hookbox: events are immutable');
+END;
+
+CREATE TRIGGER hookbox_event_kept INSTEAD OF DELETE ON hookbox_event
+BEGIN
+    SELECT RAISE(ABORT, 'hookbox: events are deleted by retention only');
 END;
 
 -- Between which log positions a webhook was active and subscribed to a type ('*': all). It is owed
@@ -274,5 +287,5 @@ CREATE VIEW hookbox_batch_event AS
 SELECT b.id AS batch_id, b.status, e.id AS event_id, e.position, e.type
 FROM hookbox_batch b
 JOIN json_each(b.positions) r
-JOIN hookbox_event e
+JOIN hookbox_log e
     ON e.position BETWEEN json_extract(r.value, '$[0]') AND json_extract(r.value, '$[1]');

@@ -105,8 +105,8 @@ pub(super) fn delete_slice(db: &Connection, id: &AppId, limit: usize) -> Result<
     if budget > 0 {
         db.execute("DELETE FROM hookbox_webhook WHERE app_id = ?1", (app,))?;
         budget -= db.execute(
-            "DELETE FROM hookbox_event WHERE position IN (
-                 SELECT position FROM hookbox_event WHERE app_id = ?1 LIMIT ?2)",
+            "DELETE FROM hookbox_log WHERE position IN (
+                 SELECT position FROM hookbox_log WHERE app_id = ?1 LIMIT ?2)",
             (app, budget),
         )?;
     }

@@ -11,7 +11,7 @@ use super::rows::mode;
 /// Every type that an app has events of.
 pub(super) fn types_of(db: &Connection, app: &AppId) -> Result<Vec<String>> {
     let mut statement = db.prepare_cached(
-        "SELECT type FROM hookbox_event WHERE app_id = ?1 AND type > ?2 ORDER BY type LIMIT 1",
+        "SELECT type FROM hookbox_log WHERE app_id = ?1 AND type > ?2 ORDER BY type LIMIT 1",
     )?;
     let mut types: Vec<String> = Vec::new();
     loop {
@@ -37,7 +37,7 @@ pub(super) fn merge(
             db.prepare_cached(
                 "SELECT position, octet_length(payload), at_most_once,
                         ?5 IS NULL OR environment IS ?5
-                 FROM hookbox_event
+                 FROM hookbox_log
                  WHERE app_id = ?1 AND type = ?2 AND position > ?3 AND position <= ?4
                  ORDER BY position",
             )
@@ -90,7 +90,7 @@ pub(super) fn count(
 ) -> Result<(u64, Option<Position>)> {
     Ok(db
         .prepare_cached(
-            "SELECT count(*), min(position) FROM (SELECT position FROM hookbox_event
+            "SELECT count(*), min(position) FROM (SELECT position FROM hookbox_log
                  WHERE app_id = ?1 AND type = ?2 AND position > ?3 AND position <= ?4
                      AND (?5 IS NULL OR environment = ?5)
                  LIMIT ?6)",

@@ -20,7 +20,7 @@ pub(super) fn append(
     events: &[PreparedEvent],
 ) -> Result<Vec<EventId>> {
     let mut insert = db.prepare_cached(
-        "INSERT INTO hookbox_event
+        "INSERT INTO hookbox_log
              (id, app_id, type, created_at, idempotency_key, environment, at_most_once, payload)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
@@ -49,7 +49,7 @@ pub(super) fn append(
 }
 
 fn by_key(db: &Connection, app: &AppId, key: &str) -> Result<Option<EventId>> {
-    db.prepare_cached("SELECT id FROM hookbox_event WHERE app_id = ?1 AND idempotency_key = ?2")?
+    db.prepare_cached("SELECT id FROM hookbox_log WHERE app_id = ?1 AND idempotency_key = ?2")?
         .query_row((app.as_str(), key), |row| Ok(rows::parsed(row, "id")))
         .optional()?
         .transpose()
@@ -58,7 +58,7 @@ fn by_key(db: &Connection, app: &AppId, key: &str) -> Result<Option<EventId>> {
 /// The last position given: everything up to here is in the log, nothing after it.
 pub(super) fn head(db: &Connection) -> Result<Position> {
     let seq: Option<Position> = db
-        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'hookbox_event'")?
+        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'hookbox_log'")?
         .query_row((), |row| row.get(0))
         .optional()?;
     Ok(seq.unwrap_or(0))
@@ -101,7 +101,7 @@ fn last_of_each_type(
     until: Position,
 ) -> Result<HashMap<(String, String), Position>> {
     let mut statement = db.prepare_cached(
-        "SELECT position, app_id, type FROM hookbox_event
+        "SELECT position, app_id, type FROM hookbox_log
          WHERE position > ?1 AND position <= ?2 ORDER BY position",
     )?;
     let mut found = statement.query((after, until))?;
@@ -131,7 +131,7 @@ fn last_of_each_type(
 /// How many of these positions the log still has.
 pub(super) fn count(db: &Connection, positions: &Positions) -> Result<usize> {
     let mut statement =
-        db.prepare_cached("SELECT count(*) FROM hookbox_event WHERE position BETWEEN ?1 AND ?2")?;
+        db.prepare_cached("SELECT count(*) FROM hookbox_log WHERE position BETWEEN ?1 AND ?2")?;
     let mut total = 0;
     for range in positions.ranges() {
         total += statement.query_row(*range, |row| row.get::<_, usize>(0))?;
@@ -141,7 +141,7 @@ pub(super) fn count(db: &Connection, positions: &Positions) -> Result<usize> {
 
 pub(super) fn read(db: &Connection, positions: &Positions) -> Result<Vec<Event>> {
     let mut statement = db.prepare_cached(
-        "SELECT * FROM hookbox_event WHERE position BETWEEN ?1 AND ?2 ORDER BY position",
+        "SELECT * FROM hookbox_log WHERE position BETWEEN ?1 AND ?2 ORDER BY position",
     )?;
     let mut events = Vec::with_capacity(positions.len());
     for range in positions.ranges() {
@@ -161,7 +161,7 @@ pub(super) fn after(
     limit: usize,
 ) -> Result<Vec<(Position, Timestamp)>> {
     let mut statement = db.prepare_cached(
-        "SELECT position, created_at FROM hookbox_event
+        "SELECT position, created_at FROM hookbox_log
          WHERE position > ?1 AND position <= ?2 ORDER BY position LIMIT ?3",
     )?;
     let found = statement.query_map((position, until, limit), |row| {
@@ -171,7 +171,7 @@ pub(super) fn after(
 }
 
 pub(super) fn event(db: &Connection, id: &EventId) -> Result<Option<Event>> {
-    db.prepare_cached("SELECT * FROM hookbox_event WHERE id = ?1")?
+    db.prepare_cached("SELECT * FROM hookbox_log WHERE id = ?1")?
         .query_row((id.to_string(),), |row| Ok(rows::event(row)))
         .optional()?
         .transpose()
@@ -185,7 +185,7 @@ pub(super) fn list(
     limit: usize,
 ) -> Result<Vec<Event>> {
     let mut statement = db.prepare_cached(
-        "SELECT * FROM hookbox_event WHERE app_id = ?1 AND position < ?2
+        "SELECT * FROM hookbox_log WHERE app_id = ?1 AND position < ?2
              AND (?3 IS NULL OR type = ?3)
          ORDER BY position DESC LIMIT ?4",
     )?;

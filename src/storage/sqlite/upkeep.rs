@@ -33,7 +33,7 @@ pub(super) fn delete_batch(db: &Connection, no: i64) -> Result<()> {
 }
 
 pub(super) fn delete_event(db: &Connection, position: Position) -> Result<()> {
-    db.prepare_cached("DELETE FROM hookbox_event WHERE position = ?1")?
+    db.prepare_cached("DELETE FROM hookbox_log WHERE position = ?1")?
         .execute((position,))?;
     Ok(())
 }
@@ -50,16 +50,16 @@ pub(super) fn still_owed(
     for sql in [
         "SELECT e.position FROM hookbox_webhook_state s
          JOIN hookbox_subscription u ON u.webhook_no = s.webhook_no
-         JOIN hookbox_event e ON e.app_id = s.app_id AND (e.type = u.type OR u.type = '*')
+         JOIN hookbox_log e ON e.app_id = s.app_id AND (e.type = u.type OR u.type = '*')
          WHERE s.has_backlog = 1 AND s.cursor < ?2
              AND e.position BETWEEN max(?1, s.cursor + 1, u.from_position + 1)
                  AND min(?2, coalesce(u.until_position, ?2))",
         "SELECT e.position FROM hookbox_replay r
          JOIN hookbox_webhook w ON w.no = r.webhook_no
-         JOIN hookbox_event e ON e.app_id = w.app_id
+         JOIN hookbox_log e ON e.app_id = w.app_id
          WHERE e.position BETWEEN max(?1, r.cursor + 1) AND min(?2, r.until_position)",
         "SELECT e.position FROM hookbox_batch b CROSS JOIN json_each(b.positions) r
-         CROSS JOIN hookbox_event e
+         CROSS JOIN hookbox_log e
              ON e.position BETWEEN json_extract(r.value, '$[0]') AND json_extract(r.value, '$[1]')
          WHERE b.first_position <= ?2 AND b.status IN ('waiting', 'leased', 'parked', 'exhausted')
              AND e.position BETWEEN ?1 AND ?2",
@@ -103,8 +103,8 @@ pub(super) fn contradictions(db: &Connection) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for (sql, sentence) in [
         (
-            "SELECT count(*) FROM hookbox_event WHERE id IS NULL OR NOT json_valid(payload)",
-            "events have no id or a payload that is not JSON",
+            "SELECT count(*) FROM hookbox_log WHERE NOT json_valid(payload)",
+            "events have a payload that is not JSON",
         ),
         (
             "SELECT count(*) FROM hookbox_webhook w WHERE NOT EXISTS
