@@ -5,7 +5,6 @@
 mod apps;
 mod attempts;
 mod batches;
-mod commit;
 mod entries;
 mod error;
 mod log;
@@ -17,6 +16,7 @@ mod state;
 mod tables;
 mod upkeep;
 mod webhooks;
+mod writer;
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -25,11 +25,12 @@ use rusqlite::Connection;
 
 use crate::error::{Error, Result};
 use crate::model::{AppId, EventId};
+use crate::storage::commit::{CommitQueue, lock};
 use crate::storage::tables::{Database, TableStorage, Tables, emit};
 use crate::storage::{PreparedEvent, StorageStats};
-use commit::{CommitQueue, lock, nested};
 use open::Location;
 use tables::SqliteTables;
+use writer::nested;
 
 /// Idle read connections that are kept open.
 const READERS_KEPT: usize = 4;
@@ -41,7 +42,7 @@ pub type SqliteStorage = TableStorage<Sqlite>;
 pub struct Sqlite {
     location: Location,
     /// `None` when the box is open for reading only.
-    writer: Option<CommitQueue>,
+    writer: Option<CommitQueue<Connection>>,
     readers: Mutex<Vec<Connection>>,
 }
 
@@ -120,7 +121,7 @@ impl TableStorage<Sqlite> {
 }
 
 impl Sqlite {
-    fn new(location: Location, writer: Option<CommitQueue>) -> Self {
+    fn new(location: Location, writer: Option<CommitQueue<Connection>>) -> Self {
         Self {
             location,
             writer,
