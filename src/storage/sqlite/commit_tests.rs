@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::storage::commit::CommitQueue;
+use crate::storage::file;
 use crate::storage::sqlite::open::Location;
 
 fn queue(folder: &tempfile::TempDir) -> (Arc<CommitQueue<Connection>>, Arc<AtomicUsize>) {
     let location = Location::new(&folder.path().join("a.db")).unwrap();
-    location.create().unwrap();
+    file::create(location.path()).unwrap();
     let connects = Arc::new(AtomicUsize::new(0));
     let counted = connects.clone();
     let connect = move || {

@@ -26,6 +26,7 @@ use rusqlite::Connection;
 use crate::error::{Error, Result};
 use crate::model::{AppId, EventId};
 use crate::storage::commit::{CommitQueue, lock};
+use crate::storage::file;
 use crate::storage::tables::{Database, TableStorage, Tables, emit};
 use crate::storage::{PreparedEvent, StorageStats};
 use open::Location;
@@ -65,7 +66,7 @@ impl TableStorage<Sqlite> {
     /// had, and other storage errors.
     pub fn open(path: &Path, payload_bytes_max: Option<usize>) -> Result<Self> {
         let location = Location::new(path)?;
-        location.create()?;
+        file::create(location.path())?;
         let connect_to = location.clone();
         let queue = CommitQueue::new(Box::new(move || connect_to.writer()))?;
         queue.with_writer(migrate::migrate)?;
@@ -189,7 +190,7 @@ impl Database for Sqlite {
 
     fn backup(&self, to: &Path) -> Result<()> {
         // Made here, so that it is as private as the box from its first byte on.
-        if !Location::new(to)?.create()? {
+        if !file::create(to)? {
             return Err(Error::invalid("to", "must not exist yet"));
         }
         let reader = self.location.reader()?;
