@@ -77,8 +77,10 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Those whose keys are derived from rows.
-    pub(super) const INDEXES: [Self; 15] = [
+    /// Those whose keys follow from rows of another kind.
+    pub(super) const DERIVED: [Self; 17] = [
+        Self::State,
+        Self::Payload,
         Self::WebhookById,
         Self::WebhookOfApp,
         Self::SubscriptionOfType,

@@ -18,7 +18,7 @@ fn entry_key(position: Position) -> Key {
     Key::new(Kind::Entry).number(position)
 }
 
-fn payload_key(position: Position) -> Key {
+pub(super) fn payload_key(position: Position) -> Key {
     Key::new(Kind::Payload).number(position)
 }
 

@@ -1,6 +1,7 @@
 //! A store in a redb file.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
@@ -14,6 +15,7 @@ use self_cell::self_cell;
 use crate::error::{Error, Result, StorageFault};
 use crate::storage::file;
 
+use super::keys::everything;
 use super::store::{KeyValue, Transaction, Visit};
 
 /// The one table: all keys of [`super::keys`].
@@ -73,6 +75,22 @@ impl RedbStore {
         };
         store.opened = RwLock::new(Some(store.connect()?));
         Ok(store)
+    }
+
+    fn copy(&self, to: &Path) -> Result<()> {
+        let copy = Self::open(to)?;
+        let (all, mut into) = (self.begin(false)?, copy.begin(true)?);
+        let (from, end) = everything();
+        let mut put = Ok(());
+        all.scan(&from, &end, false, &mut |key, value| {
+            put = into.put(key, value);
+            match put {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
+        })?;
+        put?;
+        into.commit()
     }
 
     fn connect(&self) -> Result<Opened> {
@@ -225,6 +243,16 @@ impl KeyValue for RedbStore {
                 Failure::Other(error) => error,
                 Failure::Closed => self.error(StorageError::PreviousIo),
             })
+    }
+
+    fn backup(&self, to: &Path) -> Result<()> {
+        if !file::create(to)? {
+            return Err(Error::invalid("to", "must not exist yet"));
+        }
+        self.copy(to).inspect_err(|_| {
+            // Half a copy would only be in the way of the next try.
+            let _ = std::fs::remove_file(to);
+        })
     }
 
     fn bytes(&self) -> Result<u64> {

@@ -169,10 +169,7 @@ impl<'a> KvTables<'a> {
         let Some(value) = self.get(&setting_key(name))? else {
             return Ok(0);
         };
-        let mut read = Decoder::new("a setting", &value);
-        let number = read.number()?;
-        read.end()?;
-        Ok(number)
+        parse_setting(&value)
     }
 
     pub(super) fn set(&self, name: &str, number: i64) -> Result<()> {
@@ -188,6 +185,16 @@ impl<'a> KvTables<'a> {
         self.set(name, next)?;
         Ok(next)
     }
+}
+
+pub(super) fn parse_setting(value: &[u8]) -> Result<i64> {
+    let mut read = Decoder::new("a setting", value);
+    let number = read.number()?;
+    read.end()?;
+    if number < 0 {
+        return Err(read.bad("must not be negative"));
+    }
+    Ok(number)
 }
 
 fn setting_key(name: &str) -> Key {

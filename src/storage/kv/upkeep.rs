@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use crate::error::Result;
-use crate::model::{BatchStatus, Position};
+use crate::model::{AppId, BatchStatus, EventType, Position};
 use crate::storage::tables::Subscription;
 
 use super::codec::Decoder;
 use super::keys::{Key, Kind, everything, last_number, second_last_number, text_at};
 use super::rows::{self, AttemptHead, BatchHead, EntryRow};
-use super::session::{IndexEntry, KvTables};
+use super::session::{IndexEntry, KvTables, parse_setting};
 use super::state::{self, StateHead};
 use super::{batches, entries, log, webhooks};
 
@@ -115,93 +115,118 @@ fn by_batches(
     Ok(())
 }
 
-/// What each row says of the index, held against what the index holds; in sentences.
+/// What the keys of a kind come to.
+#[derive(Default)]
+struct Tally {
+    /// How many there are.
+    held: u64,
+    /// How many of them a row demands.
+    demanded: u64,
+    /// How many a row demands that are not there, or hold something else.
+    missing: u64,
+    /// How many cannot be read.
+    spoiled: u64,
+}
+
+/// Every key is read, and what the rows demand of the other kinds is held against what is there; in
+/// sentences.
 pub(super) fn check(tables: &KvTables<'_>) -> Result<Vec<String>> {
-    // By kind: entries that must be there and are, those that are not, those in the index.
-    let mut kinds: BTreeMap<u8, (u64, u64, u64)> = BTreeMap::new();
-    let mut spoiled: BTreeMap<u8, u64> = BTreeMap::new();
-    let mut at = everything();
+    let mut kinds: BTreeMap<u8, Tally> = BTreeMap::new();
+    let mut rest = everything();
     loop {
-        let chunk = tables.collect(&at, false, 1_000, |key, value| {
+        let chunk = tables.collect(&rest, false, 1_000, |key, value| {
             Ok(Some((key.to_vec(), value.to_vec())))
         })?;
         let Some((last, _)) = chunk.last() else {
             break;
         };
         // The least key after it.
-        at.0 = last.iter().copied().chain([0]).collect();
+        rest.0 = last.iter().copied().chain([0]).collect();
         for (key, value) in &chunk {
             let kind = key.first().copied().unwrap_or_default();
-            kinds.entry(kind).or_default().2 += 1;
-            let Ok(expected) = index_entries(tables, key, value) else {
-                *spoiled.entry(kind).or_default() += 1;
+            kinds.entry(kind).or_default().held += 1;
+            let Ok(expected) = expected(tables, key, value) else {
+                kinds.entry(kind).or_default().spoiled += 1;
                 continue;
             };
             for (key, value) in expected {
-                let found = tables.get(&key)?.is_some_and(|found| found == value);
-                let counts = kinds.entry(key.0[0]).or_default();
-                if found { counts.0 += 1 } else { counts.1 += 1 }
+                let found = tables.get(&key)?;
+                let tally = kinds.entry(key.0[0]).or_default();
+                match found {
+                    Some(found) if value.is_none_or(|value| value == found) => tally.demanded += 1,
+                    _ => tally.missing += 1,
+                }
             }
         }
     }
     let mut wrong = Vec::new();
-    for (kind, count) in spoiled {
-        wrong.push(format!(
-            "{count} keys of kind {kind} hold what hookbox does not write"
-        ));
-    }
-    for (kind, (right, missing, held)) in kinds {
-        if missing > 0 {
-            wrong.push(format!(
-                "{missing} entries of the index of kind {kind} are missing or wrong"
-            ));
-        }
-        let is_index = Kind::INDEXES.iter().any(|index| *index as u8 == kind);
-        if is_index && held > right {
-            let stray = held - right;
-            wrong.push(format!(
-                "{stray} entries of the index of kind {kind} have no row that says so"
-            ));
+    for (kind, tally) in kinds {
+        let derived = Kind::DERIVED.iter().any(|one| *one as u8 == kind);
+        let stray = if derived {
+            tally.held.saturating_sub(tally.demanded)
+        } else {
+            0
+        };
+        for (count, sentence) in [
+            (tally.spoiled, "hold what hookbox does not write"),
+            (tally.missing, "are missing or hold the wrong value"),
+            (stray, "belong to no row"),
+        ] {
+            if count > 0 {
+                wrong.push(format!("{count} keys of kind {kind} {sentence}"));
+            }
         }
     }
     Ok(wrong)
 }
 
-/// The index entries that a row must have; none for what is no row. Parses the whole row.
-fn index_entries(tables: &KvTables<'_>, key: &[u8], value: &[u8]) -> Result<Vec<IndexEntry>> {
+/// A key that must be there, and its value, where that follows from the row too.
+type Expected = (Key, Option<Vec<u8>>);
+
+/// The keys of other kinds that a row demands. Parses the whole row; what is no row of ours demands
+/// nothing.
+fn expected(tables: &KvTables<'_>, key: &[u8], value: &[u8]) -> Result<Vec<Expected>> {
     let is = |kind: Kind| key.first() == Some(&(kind as u8));
-    if is(Kind::Webhook) {
+    let with = |entries: Vec<IndexEntry>| -> Vec<Expected> {
+        let entry = |(key, value)| (key, Some(value));
+        entries.into_iter().map(entry).collect()
+    };
+    if is(Kind::Meta) {
+        parse_setting(value)?;
+    } else if is(Kind::App) {
+        rows::app(AppId::parse(text_at(key, 1)?.0)?, value)?;
+    } else if is(Kind::EventType) {
+        EventType::parse(text_at(key, 1)?.0)?;
+        Decoder::new("an event type", value).end()?;
+    } else if is(Kind::SigningKey) {
+        rows::key(AppId::parse(text_at(key, 1)?.0)?, value)?;
+    } else if is(Kind::Replay) {
+        state::parse_replay(key, value)?;
+    } else if is(Kind::Webhook) {
         let webhook = rows::webhook(value)?.webhook;
         let no = last_number(key)?;
-        return Ok(webhooks::indexes(
-            no,
-            webhook.app_id.as_str(),
-            webhook.id.as_str(),
-        ));
-    }
-    if is(Kind::Subscription) {
+        let entries = webhooks::indexes(no, webhook.app_id.as_str(), webhook.id.as_str());
+        return Ok([with(entries), vec![(state::state_key(no), None)]].concat());
+    } else if is(Kind::Subscription) {
         let no = last_number(key.get(..9).unwrap_or_default())?;
-        let (event_type, _) = text_at(key, 9)?;
-        let held = rows::subscription(event_type, last_number(key)?, value)?;
+        let held = rows::subscription(text_at(key, 9)?.0, last_number(key)?, value)?;
         let app = state::head(tables, no)?.app;
-        return Ok(vec![webhooks::subscription_index(&app, no, &held)]);
-    }
-    if is(Kind::State) {
+        return Ok(with(vec![webhooks::subscription_index(&app, no, &held)]));
+    } else if is(Kind::State) {
         let no = last_number(key)?;
         state::load(tables, no)?;
         let head = StateHead::read(&mut Decoder::new("a webhook's state", value))?;
-        return Ok(head.indexes(no));
-    }
-    if is(Kind::Entry) {
-        return Ok(log::indexes(last_number(key)?, &EntryRow::parse(value)?));
-    }
-    if is(Kind::Batch) {
+        return Ok(with(head.indexes(no)));
+    } else if is(Kind::Entry) {
+        let position = last_number(key)?;
+        let entries = log::indexes(position, &EntryRow::parse(value)?);
+        return Ok([with(entries), vec![(log::payload_key(position), None)]].concat());
+    } else if is(Kind::Batch) {
         rows::batch(value)?;
-        return Ok(BatchHead::parse(value)?.indexes(last_number(key)?));
-    }
-    if is(Kind::Attempt) {
+        return Ok(with(BatchHead::parse(value)?.indexes(last_number(key)?)));
+    } else if is(Kind::Attempt) {
         rows::attempt(value)?;
-        return Ok(AttemptHead::parse(value)?.indexes(last_number(key)?));
+        return Ok(with(AttemptHead::parse(value)?.indexes(last_number(key)?)));
     }
     Ok(Vec::new())
 }
@@ -216,18 +241,19 @@ pub(super) fn contradictions(tables: &KvTables<'_>) -> Result<Vec<String>> {
         Ok(ControlFlow::Continue(()))
     })?;
     let range = Key::new(Kind::Webhook).all();
-    let inactive = tables.collect(&range, false, usize::MAX, |key, value| {
-        let webhook = rows::webhook(value).ok();
-        Ok(Some((
-            last_number(key)?,
-            webhook.is_some_and(|w| !w.webhook.is_active()),
-        )))
+    // What does not parse at all is found elsewhere.
+    let webhooks = tables.collect(&range, false, usize::MAX, |key, value| {
+        let read = (last_number(key), rows::webhook(value));
+        Ok(match read {
+            (Ok(no), Ok(stored)) => Some((no, stored.webhook.is_active())),
+            _ => None,
+        })
     })?;
     let (mut stateless, mut open, mut waiting) = (0, 0, 0);
-    for (no, inactive) in inactive {
+    for (no, active) in webhooks {
         stateless += u64::from(state::head(tables, no).is_err());
-        if inactive {
-            let held = webhooks::subscriptions(tables, no)?;
+        if !active {
+            let held = webhooks::subscriptions(tables, no).unwrap_or_default();
             open += u64::from(held.iter().any(|held| held.until.is_none()));
             waiting += batches::count_unsettled(tables, no, BatchStatus::Waiting)?;
         }

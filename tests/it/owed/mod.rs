@@ -88,7 +88,7 @@ proptest! {
     #[test]
     fn exactly_what_is_owed_is_delivered(ops in ops()) {
         for engine in Engine::ALL {
-            let mut world = World::new(*engine);
+            let mut world = World::new(engine.clone());
             for op in &ops {
                 world.apply(op.clone());
             }

@@ -14,7 +14,7 @@ use hookbox::clock::Clock;
 use hookbox::model::{
     Batch, EventType, Events, FailureKind, NewWebhook, Notice, Overrides, Timestamp, WebhookId,
 };
-use hookbox::storage::kv::KvStorage;
+use hookbox::storage::kv::{KvStorage, MemoryStore};
 use hookbox::storage::{BatchFilter, PageRequest};
 use hookbox::transport::{Method, Request, Response, Transport, TransportError};
 use hookbox::{Hookbox, Options};
@@ -181,15 +181,18 @@ pub fn events_in(request: &Request) -> Vec<(String, serde_json::Value)> {
 }
 
 /// The storages that a box can be over.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Engine {
     Sqlite,
     Memory,
+    /// One that the test keeps.
+    Store(Arc<MemoryStore>),
     #[cfg(feature = "redb")]
     Redb,
 }
 
 impl Engine {
+    /// One of each.
     pub const ALL: &[Self] = &[
         Self::Sqlite,
         Self::Memory,
@@ -201,6 +204,7 @@ impl Engine {
         match self {
             Self::Sqlite => options.open(folder.join("box.db")),
             Self::Memory => options.open_storage(Arc::new(KvStorage::in_memory().unwrap())),
+            Self::Store(store) => options.open_storage(Arc::new(KvStorage::open(store).unwrap())),
             #[cfg(feature = "redb")]
             Self::Redb => {
                 let storage = KvStorage::open_redb(&folder.join("box.redb")).unwrap();
