@@ -12,6 +12,8 @@ mod kv;
 mod owed;
 mod pace;
 mod profiles;
+#[cfg(feature = "redb")]
+mod redb;
 mod registry;
 mod schema;
 #[cfg(feature = "cli")]

@@ -233,6 +233,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn the_order_of_keys_is_that_of_their_fields(
             a in (name(), any::<i64>(), any::<Option<i64>>()),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
@@ -96,13 +97,28 @@ impl RedbStore {
     fn connect(&self) -> Result<Opened> {
         let mut builder = Builder::new();
         builder.set_cache_size(CACHE_BYTES);
-        let opened = if self.read_only {
-            builder.open_read_only(&self.path).map(Opened::ReadOnly)
-        } else {
-            // An empty file becomes a database.
-            builder.create(&self.path).map(Opened::Whole)
-        };
-        opened.map_err(|error| self.open_error(error))
+        self.contained(|| {
+            let opened = if self.read_only {
+                builder.open_read_only(&self.path).map(Opened::ReadOnly)
+            } else {
+                // An empty file becomes a database.
+                builder.create(&self.path).map(Opened::Whole)
+            };
+            opened.map_err(|error| self.open_error(error))
+        })
+    }
+
+    /// redb panics on some damaged files; such a file must not take the host's thread with it.
+    fn contained<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+            Err(Error::storage(
+                StorageFault::Corrupt,
+                format!(
+                    "{}: redb panicked on it: restore a backup",
+                    self.path.display()
+                ),
+            ))
+        })
     }
 
     fn open_error(&self, error: DatabaseError) -> Error {
@@ -200,24 +216,9 @@ impl RedbStore {
     }
 }
 
-/// Why a transaction did not begin.
-enum Failure {
-    /// An error before this one left the database unusable: it must be opened anew.
-    Closed,
-    Other(Error),
-}
-
-impl Failure {
-    fn of(store: &RedbStore, error: StorageError) -> Self {
-        match error {
-            StorageError::PreviousIo | StorageError::DatabaseClosed => Self::Closed,
-            other => Self::Other(store.error(other)),
-        }
-    }
-}
-
-impl KeyValue for RedbStore {
-    fn begin(&self, write: bool) -> Result<Box<dyn Transaction + '_>> {
+impl RedbStore {
+    /// Begins a transaction; where an error left the database unusable, after opening it anew.
+    fn begin_again(&self, write: bool) -> Result<Box<dyn Transaction + '_>> {
         {
             let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(opened) = &*opened {
@@ -243,6 +244,28 @@ impl KeyValue for RedbStore {
                 Failure::Other(error) => error,
                 Failure::Closed => self.error(StorageError::PreviousIo),
             })
+    }
+}
+
+/// Why a transaction did not begin.
+enum Failure {
+    /// An error before this one left the database unusable: it must be opened anew.
+    Closed,
+    Other(Error),
+}
+
+impl Failure {
+    fn of(store: &RedbStore, error: StorageError) -> Self {
+        match error {
+            StorageError::PreviousIo | StorageError::DatabaseClosed => Self::Closed,
+            other => Self::Other(store.error(other)),
+        }
+    }
+}
+
+impl KeyValue for RedbStore {
+    fn begin(&self, write: bool) -> Result<Box<dyn Transaction + '_>> {
+        self.contained(|| self.begin_again(write))
     }
 
     fn backup(&self, to: &Path) -> Result<()> {
@@ -323,20 +346,24 @@ impl Transaction for Writer<'_> {
     fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let store = self.store;
         self.writing.with_dependent_mut(|_, table| {
-            table
-                .insert(key, value)
-                .map(drop)
-                .map_err(|error| store.error(error))
+            store.contained(|| {
+                let before = table
+                    .insert(key, value)
+                    .map_err(|error| store.error(error))?;
+                drop(before);
+                Ok(())
+            })
         })
     }
 
     fn delete(&mut self, key: &[u8]) -> Result<()> {
         let store = self.store;
         self.writing.with_dependent_mut(|_, table| {
-            table
-                .remove(key)
-                .map(drop)
-                .map_err(|error| store.error(error))
+            store.contained(|| {
+                let before = table.remove(key).map_err(|error| store.error(error))?;
+                drop(before);
+                Ok(())
+            })
         })
     }
 
@@ -347,16 +374,19 @@ impl Transaction for Writer<'_> {
 
     fn commit(self: Box<Self>) -> Result<()> {
         let Self { store, writing } = *self;
-        match writing.into_owner().commit() {
+        // Whatever goes wrong from here on, the new state may have reached the file all the same.
+        let unknown = |why: String| {
+            let message = format!("{}: {why}", store.path.display());
+            Error::storage(StorageFault::CommitUnknown, message)
+        };
+        let commit = || match writing.into_owner().commit() {
             Ok(()) => Ok(()),
-            // It failed before the commit began.
+            // But for this: it failed before the commit began.
             Err(CommitError::Storage(error @ StorageError::PreviousIo)) => Err(store.error(error)),
-            // The new state may have reached the file all the same.
-            Err(error) => Err(Error::storage(
-                StorageFault::CommitUnknown,
-                format!("{}: {error}", store.path.display()),
-            )),
-        }
+            Err(error) => Err(unknown(error.to_string())),
+        };
+        catch_unwind(AssertUnwindSafe(commit))
+            .unwrap_or_else(|_| Err(unknown("redb panicked on it".into())))
     }
 
     fn rollback(self: Box<Self>) {}
@@ -367,8 +397,10 @@ fn get(
     table: &impl ReadableTable<Bytes, Bytes>,
     key: &[u8],
 ) -> Result<Option<Vec<u8>>> {
-    let found = table.get(key).map_err(|error| store.error(error))?;
-    Ok(found.map(|value| value.value().to_vec()))
+    store.contained(|| {
+        let found = table.get(key).map_err(|error| store.error(error))?;
+        Ok(found.map(|value| value.value().to_vec()))
+    })
 }
 
 fn scan(
@@ -379,18 +411,20 @@ fn scan(
     reverse: bool,
     visit: &mut Visit<'_>,
 ) -> Result<()> {
-    let mut found = table
-        .range::<&[u8]>(from..to)
-        .map_err(|error| store.error(error))?;
-    while let Some(pair) = if reverse {
-        found.next_back()
-    } else {
-        found.next()
-    } {
-        let (key, value) = pair.map_err(|error| store.error(error))?;
-        if visit(key.value(), value.value()).is_break() {
-            break;
+    store.contained(|| {
+        let mut found = table
+            .range::<&[u8]>(from..to)
+            .map_err(|error| store.error(error))?;
+        while let Some(pair) = if reverse {
+            found.next_back()
+        } else {
+            found.next()
+        } {
+            let (key, value) = pair.map_err(|error| store.error(error))?;
+            if visit(key.value(), value.value()).is_break() {
+                break;
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }

@@ -200,3 +200,7 @@ pub(super) fn parse_setting(value: &[u8]) -> Result<i64> {
 fn setting_key(name: &str) -> Key {
     Key::new(Kind::Meta).raw(name.as_bytes())
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;
