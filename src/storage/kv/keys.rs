@@ -7,33 +7,33 @@
 //!
 //! | kind | key | value |
 //! |---|---|---|
-//! | `Meta` | name | a number: `layout`, `head` and `routed` (positions), the last `webhook`, `batch`, `attempt`, `replay` |
-//! | `App` | app | enabled, version, `created_at`, profile (JSON) |
-//! | `EventType` | name | none: the current catalogue |
-//! | `SigningKey` | app, kid | times, sealed part, public part (JSON) |
-//! | `Webhook` | webhook no | version, the registration, sealed secrets |
-//! | `WebhookById` | webhook id | webhook no, app |
-//! | `WebhookOfApp` | app, webhook no | none |
-//! | `Subscription` | webhook no, type or `*`, from | until, environment |
-//! | `SubscriptionOfType` | app, type or `*`, webhook no, from | until, environment |
-//! | `State` | webhook no | app, cursor, `has_backlog`, ready, failing, `due_at`; last HTTP status, health (JSON) |
-//! | `Ready` | failing, app, `due_at`, webhook no | none: webhooks that are ready |
-//! | `Timer` | `due_at`, webhook no | none: those that are not, and have a time |
-//! | `Backlog` | cursor, webhook no | none: those with a backlog |
-//! | `Replay` | webhook no, replay no | cursor, until |
-//! | `Entry` | position | an event without its payload |
-//! | `Payload` | position | the payload as it is |
-//! | `EventById` | event id | position |
-//! | `EventOfType` | app, type, position | bytes of the payload, mode, environment |
-//! | `EventByKey` | app, idempotency key (its bytes as they are) | event id |
-//! | `Batch` | batch no | a batch |
-//! | `BatchById` | batch id | batch no |
-//! | `BatchOfWebhook` | webhook no, batch no | none |
-//! | `Open` | webhook no, status, `due_at`, batch no | attempts, first position: batches that may still be sent |
-//! | `OpenByPosition` | first position, batch no | last position: the same batches |
-//! | `Attempt` | attempt no | an attempt |
-//! | `AttemptOfBatch` | batch no, attempt no | none |
-//! | `AttemptOfWebhook` | webhook no, attempt no | none |
+//! | 1 `Meta` | name | a number: `layout`, `head` and `routed` (positions), the last `webhook`, `batch`, `attempt`, `replay` |
+//! | 2 `App` | app | enabled, version, `created_at`, profile (JSON) |
+//! | 3 `EventType` | name | none: the current catalogue |
+//! | 4 `SigningKey` | app, kid | times, sealed part, public part (JSON) |
+//! | 5 `Webhook` | webhook no | version, the registration, sealed secrets |
+//! | 6 `WebhookById` | webhook id | webhook no, app |
+//! | 7 `WebhookOfApp` | app, webhook no | none |
+//! | 8 `Subscription` | webhook no, type or `*`, from | until, environment |
+//! | 9 `SubscriptionOfType` | app, type or `*`, webhook no, from | until, environment |
+//! | 10 `State` | webhook no | app, cursor, `has_backlog`, ready, failing, `due_at`; last HTTP status, health (JSON) |
+//! | 11 `Ready` | failing, app, `due_at`, webhook no | none: webhooks that are ready |
+//! | 12 `Timer` | `due_at`, webhook no | none: those that are not, and have a time |
+//! | 13 `Backlog` | cursor, webhook no | none: those with a backlog |
+//! | 14 `Replay` | webhook no, replay no | cursor, until |
+//! | 15 `Entry` | position | an event without its payload |
+//! | 16 `Payload` | position | the payload as it is |
+//! | 17 `EventById` | event id | position |
+//! | 18 `EventOfType` | app, type, position | bytes of the payload, mode, environment |
+//! | 19 `EventByKey` | app, idempotency key (its bytes as they are) | event id |
+//! | 20 `Batch` | batch no | a batch |
+//! | 21 `BatchById` | batch id | batch no |
+//! | 22 `BatchOfWebhook` | webhook no, batch no | none |
+//! | 23 `Open` | webhook no, status, `due_at`, batch no | attempts, first position: batches that may still be sent |
+//! | 24 `OpenByPosition` | first position, batch no | last position: the same batches |
+//! | 25 `Attempt` | attempt no | an attempt |
+//! | 26 `AttemptOfBatch` | batch no, attempt no | none |
+//! | 27 `AttemptOfWebhook` | webhook no, attempt no | none |
 
 use crate::error::Result;
 use crate::model::{BatchStatus, Timestamp};

@@ -24,6 +24,7 @@
 
 mod apps;
 mod batches;
+mod check;
 mod codec;
 mod entries;
 mod keys;
@@ -31,12 +32,12 @@ mod log;
 mod memory;
 #[cfg(feature = "redb")]
 mod redb;
+mod retention;
 mod rows;
 mod session;
 mod state;
 mod store;
 mod tables;
-mod upkeep;
 mod webhooks;
 
 use std::path::Path;
@@ -214,7 +215,7 @@ impl Database for Kv {
     }
 
     fn check(&self) -> Result<Vec<String>> {
-        upkeep::check(&KvTables::new(self.store.begin(false)?))
+        check::check(&KvTables::new(self.store.begin(false)?))
     }
 
     fn stats(&self) -> Result<StorageStats> {

@@ -15,7 +15,7 @@ use crate::storage::tables::{
 use crate::storage::{PreparedEvent, StoredKey, StoredWebhook, WebhookFilter};
 
 use super::session::KvTables;
-use super::{apps, batches, entries, log, state, upkeep, webhooks};
+use super::{apps, batches, check, entries, log, retention, state, webhooks};
 
 impl Tables for KvTables<'_> {
     fn nested(&self, work: &mut dyn FnMut() -> Result<()>) -> Result<()> {
@@ -333,7 +333,7 @@ impl Tables for KvTables<'_> {
     }
 
     fn still_owed(&self, first: Position, last: Position) -> Result<BTreeSet<Position>> {
-        upkeep::still_owed(self, first, last)
+        retention::still_owed(self, first, last)
     }
 
     fn delete_event(&self, position: Position) -> Result<()> {
@@ -341,6 +341,6 @@ impl Tables for KvTables<'_> {
     }
 
     fn contradictions(&self) -> Result<Vec<String>> {
-        upkeep::contradictions(self)
+        check::contradictions(self)
     }
 }
