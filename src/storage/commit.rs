@@ -170,6 +170,7 @@ impl<W: Writer> CommitQueue<W> {
     }
 
     /// Runs something on the writer outside any transaction.
+    #[cfg(feature = "sqlite")]
     pub(super) fn with_writer<T>(&self, work: impl FnOnce(&W) -> Result<T>) -> Result<T> {
         let mut writer = lock(&self.writer);
         work(self.connected(&mut writer)?)

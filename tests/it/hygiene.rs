@@ -26,7 +26,7 @@ const CONFINED: [(&str, &[&str]); 12] = [
     ("ureq", &["src/transport/"]),
     ("rustls", &["src/transport/"]),
     ("rusqlite", &["src/storage/sqlite/", "src/hookbox/log.rs"]),
-    ("redb", &["src/storage/kv/"]),
+    ("redb", &["src/storage/kv/", "src/storage/mod.rs"]),
     ("self_cell", &["src/storage/kv/redb.rs"]),
     ("SystemTime::now", &["src/clock.rs"]),
     ("Instant::now", &["src/clock.rs"]),

@@ -428,3 +428,7 @@ fn scan(
         Ok(())
     })
 }
+
+#[cfg(test)]
+#[path = "redb_tests.rs"]
+mod tests;
