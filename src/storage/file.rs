@@ -17,7 +17,14 @@ pub(super) fn create(path: &Path) -> Result<bool> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
-        Ok(_) => Ok(true),
+        Ok(_) => {
+            // Its name must survive a power failure too. Not every system can do that.
+            #[cfg(unix)]
+            if let Some(folder) = absolute(path)?.parent() {
+                let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+            }
+            Ok(true)
+        }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(failed(path, &error)),
     }

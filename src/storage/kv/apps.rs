@@ -79,6 +79,8 @@ pub(super) fn delete_slice(tables: &KvTables<'_>, id: &AppId, limit: usize) -> R
         let range = Key::new(Kind::BatchOfWebhook).number(*no).all();
         for key in tables.keys(&range, budget)? {
             batches::delete(tables, last_number(&key.0)?)?;
+            // Its row may be gone or spoiled: the entry goes all the same.
+            tables.delete(&key)?;
             budget -= 1;
         }
     }
@@ -91,7 +93,6 @@ pub(super) fn delete_slice(tables: &KvTables<'_>, id: &AppId, limit: usize) -> R
     let range = Key::new(Kind::EventOfType).text(id.as_str()).all();
     for key in tables.keys(&range, budget)? {
         log::delete(tables, last_number(&key.0)?)?;
-        // Its row may be gone or spoiled: the entry goes all the same.
         tables.delete(&key)?;
         budget -= 1;
     }

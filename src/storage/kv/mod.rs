@@ -1,7 +1,8 @@
 //! The key-value storage: the same meaning over any ordered, transactional key-value store.
 //!
-//! A store is seven operations ([`KeyValue`], [`Transaction`]). There are two: [`MemoryStore`], and
-//! with the feature `redb` [`RedbStore`]. [`keys`](self) holds the layout.
+//! A store is seven operations: one of [`KeyValue`], six of [`Transaction`]. There are two stores:
+//! [`MemoryStore`], and with the feature `redb` a file (`KvStorage::open_redb`). Everything else is
+//! done here: rows, indexes, savepoints, the group commit. `keys.rs` documents the layout.
 //!
 //! # In memory
 //!

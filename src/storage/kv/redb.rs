@@ -1,5 +1,6 @@
 //! A store in a redb file.
 
+use std::fmt::Display;
 use std::io;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -111,70 +112,48 @@ impl RedbStore {
     /// redb panics on some damaged files; such a file must not take the host's thread with it.
     fn contained<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-            Err(Error::storage(
+            Err(self.fault(
                 StorageFault::Corrupt,
-                format!(
-                    "{}: redb panicked on it: restore a backup",
-                    self.path.display()
-                ),
+                "redb panicked on it: restore a backup",
             ))
         })
     }
 
+    fn fault(&self, fault: StorageFault, why: impl Display) -> Error {
+        Error::storage(fault, format!("{}: {why}", self.path.display()))
+    }
+
     fn open_error(&self, error: DatabaseError) -> Error {
-        let path = self.path.display();
         match error {
-            DatabaseError::DatabaseAlreadyOpen => Error::storage(
+            DatabaseError::DatabaseAlreadyOpen => self.fault(
                 StorageFault::Busy,
-                format!(
-                    "{path}: is open elsewhere, and a redb file can be open only once: close it there"
-                ),
+                "is open elsewhere, and a redb file can be open only once: close it there",
             ),
-            DatabaseError::RepairAborted => Error::storage(
+            DatabaseError::RepairAborted => self.fault(
                 StorageFault::Busy,
-                format!("{path}: was not closed properly: open it once for writing to repair it"),
+                "was not closed properly: open it once for writing to repair it",
             ),
-            DatabaseError::UpgradeRequired(version) => Error::storage(
+            DatabaseError::UpgradeRequired(version) => self.fault(
                 StorageFault::UnsupportedEngine,
-                format!("{path}: has redb's old file format {version}"),
+                format!("has redb's old file format {version}"),
             ),
             DatabaseError::Storage(error) => self.error(error),
-            other => Error::storage(StorageFault::Io, format!("{path}: {other}")),
+            other => self.fault(StorageFault::Io, other),
         }
     }
 
     /// What an error from redb means to a caller.
     fn error(&self, error: StorageError) -> Error {
-        let corrupt = |why: String| {
-            Error::storage(
-                StorageFault::Corrupt,
-                format!("{}: {why}", self.path.display()),
-            )
-        };
         match error {
             StorageError::Io(error) => match error.kind() {
-                // So it says when the file is no redb file.
+                // So it says when the file is no redb file, or cut short.
                 io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-                    corrupt(error.to_string())
+                    self.fault(StorageFault::Corrupt, error)
                 }
                 _ => file::failed(&self.path, &error),
             },
-            StorageError::Corrupted(why) => corrupt(why),
-            other => Error::storage(
-                StorageFault::Io,
-                format!("{}: {other}", self.path.display()),
-            ),
-        }
-    }
-
-    /// The file has a table of another kind under our name.
-    fn table_error(&self, error: TableError) -> Error {
-        match error {
-            TableError::Storage(error) => self.error(error),
-            other => Error::storage(
-                StorageFault::Corrupt,
-                format!("{}: {other}", self.path.display()),
-            ),
+            StorageError::Corrupted(why) => self.fault(StorageFault::Corrupt, why),
+            other => self.fault(StorageFault::Io, other),
         }
     }
 
@@ -189,7 +168,8 @@ impl RedbStore {
         };
         let table = |error: TableError| match error {
             TableError::Storage(error) => Failure::of(self, error),
-            other => Failure::Other(self.table_error(other)),
+            // The file has a table of another kind under our name.
+            other => Failure::Other(self.fault(StorageFault::Corrupt, other)),
         };
         let transaction = match (opened, write) {
             (Opened::ReadOnly(_), true) => return Err(Failure::Other(Error::ReadOnly)),
@@ -214,9 +194,7 @@ impl RedbStore {
         };
         Ok(Box::new(Reader { store: self, table }))
     }
-}
 
-impl RedbStore {
     /// Begins a transaction; where an error left the database unusable, after opening it anew.
     fn begin_again(&self, write: bool) -> Result<Box<dyn Transaction + '_>> {
         {
@@ -324,7 +302,8 @@ impl Transaction for Reader<'_> {
 type OpenTable<'a> = Table<'a, Bytes, Bytes>;
 
 self_cell!(
-    /// A transaction with its table, which is opened once: that is dear beside a read.
+    /// A transaction with its table, which is opened once: opening it costs as much as a read (0.6 us
+    /// beside 0.8).
     struct Writing {
         owner: WriteTransaction,
         #[not_covariant]
@@ -375,18 +354,15 @@ impl Transaction for Writer<'_> {
     fn commit(self: Box<Self>) -> Result<()> {
         let Self { store, writing } = *self;
         // Whatever goes wrong from here on, the new state may have reached the file all the same.
-        let unknown = |why: String| {
-            let message = format!("{}: {why}", store.path.display());
-            Error::storage(StorageFault::CommitUnknown, message)
-        };
         let commit = || match writing.into_owner().commit() {
             Ok(()) => Ok(()),
             // But for this: it failed before the commit began.
             Err(CommitError::Storage(error @ StorageError::PreviousIo)) => Err(store.error(error)),
-            Err(error) => Err(unknown(error.to_string())),
+            Err(error) => Err(store.fault(StorageFault::CommitUnknown, error)),
         };
-        catch_unwind(AssertUnwindSafe(commit))
-            .unwrap_or_else(|_| Err(unknown("redb panicked on it".into())))
+        catch_unwind(AssertUnwindSafe(commit)).unwrap_or_else(|_| {
+            Err(store.fault(StorageFault::CommitUnknown, "redb panicked on it"))
+        })
     }
 
     fn rollback(self: Box<Self>) {}

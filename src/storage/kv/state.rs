@@ -7,10 +7,10 @@ use std::ops::ControlFlow;
 
 use crate::error::Result;
 use crate::model::{AppId, Health, Position, Timestamp};
-use crate::storage::tables::{Replay, WebhookState};
+use crate::storage::tables::{Replay, Subscription, WebhookState};
 
 use super::codec::{Decoder, Encoder, bad_row};
-use super::keys::{Key, Kind, last_number, text_at};
+use super::keys::{Key, Kind, last_number, second_last_number, text_at};
 use super::session::{IndexEntry, KvTables};
 use super::webhooks;
 
@@ -206,9 +206,7 @@ pub(super) fn mark_backlog(
     last: Position,
     now: Timestamp,
 ) -> Result<()> {
-    let holds_any = |held: &crate::storage::tables::Subscription| {
-        held.until.is_none_or(|until| until > held.from)
-    };
+    let holds_any = |held: &Subscription| held.until.is_none_or(|until| until > held.from);
     for no in webhooks::subscribed(tables, app, event_type, holds_any)? {
         change(tables, no, |state| {
             if state.cursor < last && !state.has_backlog {
@@ -241,7 +239,7 @@ pub(super) fn wake_timers(
 pub(super) fn next_timer(tables: &KvTables<'_>) -> Result<Option<Timestamp>> {
     let first = tables.first(&Key::new(Kind::Timer).all())?;
     first
-        .map(|(key, _)| super::keys::second_last_number(&key).map(Timestamp::from_millis))
+        .map(|(key, _)| second_last_number(&key).map(Timestamp::from_millis))
         .transpose()
 }
 

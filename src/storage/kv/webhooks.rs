@@ -136,6 +136,7 @@ pub(super) fn delete(tables: &KvTables<'_>, no: i64) -> Result<()> {
     let range = Key::new(Kind::BatchOfWebhook).number(no).all();
     for key in tables.keys(&range, usize::MAX)? {
         batches::delete(tables, last_number(&key.0)?)?;
+        tables.delete(&key)?;
     }
     let webhook = rows::webhook(&value(tables, no)?)?.webhook;
     let app = webhook.app_id.as_str();
