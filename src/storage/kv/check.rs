@@ -43,9 +43,13 @@ pub(super) fn check(tables: &KvTables<'_>) -> Result<Vec<String>> {
         for (key, value) in &chunk {
             let kind = key.first().copied().unwrap_or_default();
             kinds.entry(kind).or_default().held += 1;
-            let Ok(expected) = expected(tables, key, value) else {
-                kinds.entry(kind).or_default().spoiled += 1;
-                continue;
+            let expected = match expected(tables, key, value) {
+                Err(error) if error.is_retryable() => return Err(error),
+                Err(_) => {
+                    kinds.entry(kind).or_default().spoiled += 1;
+                    continue;
+                }
+                Ok(expected) => expected,
             };
             for (key, value) in expected {
                 let found = tables.get(&key)?;
