@@ -22,10 +22,12 @@ const LAYERS: [(&str, &[&str]); 10] = [
 ];
 
 /// Words that may stand in these places only.
-const CONFINED: [(&str, &[&str]); 10] = [
+const CONFINED: [(&str, &[&str]); 12] = [
     ("ureq", &["src/transport/"]),
     ("rustls", &["src/transport/"]),
     ("rusqlite", &["src/storage/sqlite/", "src/hookbox/log.rs"]),
+    ("redb", &["src/storage/kv/", "src/storage/mod.rs"]),
+    ("self_cell", &["src/storage/kv/redb.rs"]),
     ("SystemTime::now", &["src/clock.rs"]),
     ("Instant::now", &["src/clock.rs"]),
     ("getrandom", &["src/clock.rs"]),

@@ -8,9 +8,12 @@ mod emit;
 mod engine;
 mod fairness;
 mod hygiene;
+mod kv;
 mod owed;
 mod pace;
 mod profiles;
+#[cfg(feature = "redb")]
+mod redb;
 mod registry;
 mod schema;
 #[cfg(feature = "cli")]
