@@ -64,104 +64,15 @@ fn good_urls_are_normalised() {
     assert_eq!(WebhookUrl::parse("http://1e.net/").unwrap().ip(), None);
 }
 
-/// reliability.md 3.3 and rows 1, 2, 6, 7 and 9 to 14 of 3.5.
+/// tests/vectors/refused_urls.json: what programs read differently, or what is no webhook's URL.
 #[test]
 fn hostile_urls_are_refused() {
-    for text in [
-        // Relative, or no http.
-        "",
-        "example.com",
-        "/hooks",
-        "//example.com/",
-        "http:example.com",
-        "http:/example.com",
-        "http:///example.com",
-        "http:/\\127.0.0.1",
-        "https://",
-        "https://:443/",
-        "https:///x",
-        "ftp://example.com/",
-        "file:///etc/passwd",
-        "gopher://example.com/",
-        "data:text/plain,x",
-        "javascript:alert(1)",
-        "ws://example.com/",
-        "unix:///x",
-        "http+unix://x/",
-        "dict://x.com:11/",
-        // Numbers that are addresses to somebody.
-        "http://2130706433/",
-        "http://0x7f000001/",
-        "http://0x7f.1/",
-        "http://0177.0.0.1/",
-        "http://127.1/",
-        "http://017700000001/",
-        "http://0/",
-        "http://4294967297/",
-        "http://256.0.0.1/",
-        "http://1.2.3.256/",
-        "http://127.0.0.1./",
-        "http://127.0.0.01/",
-        "http://①②⑦.⓪.⓪.①/",
-        "http://127。0。0。1/",
-        "http://%31%32%37.0.0.1/",
-        "http://%2531.0.0.1/",
-        "http://1.2.3.4.5/",
-        "http://example.0x1/",
-        // IPv6 that is not one bracketed address.
-        "http://::1/",
-        "http://[::1/",
-        "http://::1]/",
-        "http://[[::1]]/",
-        "http://[::1]x/",
-        "http://[fe80::1%25eth0]/",
-        "http://[fe80::1%eth0]/",
-        "http://[::ffff:0x7f.1]/",
-        "http://[]/",
-        // Names that change when they are read.
-        "http://ⓛocalhost/",
-        "http://exa\u{ad}mple.com/",
-        "http://ｅxample.com/",
-        "http://example.com./",
-        "http://.example.com/",
-        "http://a..b/",
-        "http://exam%70le.com/",
-        "http://xn--a/",
-        "http://ex*mple.com/",
-        "http://a,b.com/",
-        "http://a;b.com/",
-        // Who is the host?
-        "http://user@example.com/",
-        "http://user:pw@127.0.0.1/",
-        "http://good.com@bad.com/",
-        "http://good.com:80@127.0.0.1/",
-        "http://@example.com/",
-        "http://good.com%40bad.com/",
-        "http://127.0.0.1\\@good.com/",
-        "http://good.com#@bad.com/",
-        "http://example.com/#",
-        // White space and controls.
-        "http://a\tb.com/",
-        "http://127.0.0.1\n.evil.com/",
-        " http://example.com/",
-        "http://example.com/\r\nx: y",
-        "http://example.com/a b",
-        "http://example.com/\0",
-        "http://example.com/\u{85}",
-        "http://example.com/\u{a0}",
-        "http://example.com/\u{2028}",
-        // Ports.
-        "http://example.com:0/",
-        "http://example.com:65536/",
-        "http://example.com:99999/",
-        "http://example.com:/",
-        "http://example.com:080/",
-        "http://example.com:-1/",
-        "http://example.com:+80/",
-        "http://example.com:80:80/",
-        "http://example.com:８０/",
-    ] {
-        reason(text);
+    let vectors = include_str!("../../tests/vectors/refused_urls.json");
+    let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+    for row in vectors["syntax"].as_array().unwrap() {
+        for text in row["urls"].as_array().unwrap() {
+            reason(text.as_str().unwrap());
+        }
     }
 }
 
