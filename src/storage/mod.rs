@@ -10,6 +10,8 @@
 //! them later, when it routes.) A subscription holds between two positions: the webhook is owed
 //! exactly the events of its app, type and environment that lie between them.
 
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod outbox;
 mod rows;
 #[cfg(feature = "sqlite")]

@@ -1,0 +1,246 @@
+//! How much is claimed, of whom, and when to ask again.
+
+use super::held::{Held, hold, same};
+use super::scene::{Scene, answered, at, just_before};
+use super::{Check, Place};
+use crate::model::{Ordering, RateLimit, WebhookId};
+use crate::storage::ClaimRequest;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        name: "no_more_is_claimed_than_asked_for",
+        promise: "A claim brings at most the number of batches asked for; what is left comes with the next.",
+        check: no_more_than_asked,
+    },
+    Check {
+        name: "a_webhook_gets_its_concurrency_and_rate",
+        promise: "A webhook has no more fresh batches out than its concurrency, and no more requests a second \
+                  than its rate limit.",
+        check: concurrency_and_rate,
+    },
+    Check {
+        name: "first_in_first_out_holds_back",
+        promise: "A webhook in first-in-first-out order has one batch out at a time, and a failed one holds \
+                  back those after it.",
+        check: fifo,
+    },
+    Check {
+        name: "a_sick_webhook_gets_one_probe",
+        promise: "A webhook that failed several times in a row gets one request at a time until one succeeds.",
+        check: one_probe,
+    },
+    Check {
+        name: "failing_webhooks_take_their_share_only",
+        promise: "Of webhooks whose last attempt failed no more batches are claimed than `failing_max`; each \
+                  claim says whether it is of those.",
+        check: failing_share,
+    },
+    Check {
+        name: "apps_share_a_claim",
+        promise: "An app with many webhooks that are due leaves room for one that has few.",
+        check: apps_share,
+    },
+    Check {
+        name: "next_due_says_when_to_ask_again",
+        promise: "When all that is due was claimed, the exchange says when something is due next: a retry, or \
+                  the end of a lease.",
+        check: next_due,
+    },
+];
+
+fn no_more_than_asked(place: &Place) -> Held {
+    let scene = Scene::open(place)?;
+    let app = scene.app("app")?;
+    for _ in 0..7 {
+        scene.webhook(&app)?;
+    }
+    scene.emit(&app, 0..1)?;
+    let mut counts = Vec::new();
+    for _ in 0..4 {
+        counts.push(scene.exchange(at(0), Vec::new(), 3)?.claimed.len());
+    }
+    same(
+        "batches claimed of seven, three at a time,",
+        &counts,
+        &[3, 3, 1, 0],
+    )?;
+    scene.emit(&app, 1..2)?;
+    let none = scene.storage.exchange(at(40), 1, Vec::new(), None)?;
+    same(
+        "batches claimed without asking for any",
+        &none.claimed.len(),
+        &0,
+    )
+}
+
+fn concurrency_and_rate(place: &Place) -> Held {
+    let scene = Scene::open(place)?;
+    let app = scene.app_with("app", |policy| policy.batch_events_max = 1)?;
+    let wide = scene.webhook_with(&app, |webhook| webhook.overrides.concurrency = Some(3))?;
+    scene.emit(&app, 0..5)?;
+    let claimed = scene.claim(at(0), 10)?;
+    same(
+        "fresh batches of a webhook with a concurrency of 3",
+        &claimed.len(),
+        &3,
+    )?;
+    scene.settle(at(0), answered(&claimed[0], at(0), 200))?;
+    same(
+        "batches claimed after one was delivered",
+        &scene.claim(at(0), 10)?.len(),
+        &1,
+    )?;
+    scene.storage.delete_webhook(&app, &wide)?;
+    scene.webhook_with(&app, |webhook| {
+        webhook.overrides.concurrency = Some(8);
+        webhook.overrides.rate_limit = Some(RateLimit { per_second: 2 });
+    })?;
+    scene.emit(&app, 5..12)?;
+    let mut counts = Vec::new();
+    for now in [at(0), at(0), at(1), at(2)] {
+        counts.push(scene.claim(now, 10)?.len());
+    }
+    same(
+        "batches claimed at 0, 0, 1 and 2 s under a limit of 2 a second",
+        &counts,
+        &[2, 0, 2, 2],
+    )
+}
+
+fn fifo(place: &Place) -> Held {
+    let scene = Scene::open(place)?;
+    let app = scene.app_with("app", |policy| policy.batch_events_max = 1)?;
+    scene.webhook_with(&app, |webhook| webhook.overrides.ordering = Ordering::Fifo)?;
+    scene.emit(&app, 0..3)?;
+    let first = scene.claim_one(at(0))?;
+    scene.settle(at(0), answered(&first, at(0), 500))?;
+    same(
+        "batches claimed while the first waits",
+        &scene.claim(just_before(at(60)), 10)?.len(),
+        &0,
+    )?;
+    same(
+        "the order of delivery",
+        &scene.delivered(at(60))?.concat(),
+        &["0", "1", "2"],
+    )
+}
+
+fn one_probe(place: &Place) -> Held {
+    let scene = Scene::open(place)?;
+    let app = scene.app_with("app", |policy| {
+        policy.batch_events_max = 1;
+        policy.concurrency = 4;
+    })?;
+    scene.webhook(&app)?;
+    scene.emit(&app, 0..9)?;
+    for claimed in scene.claim(at(0), 4)? {
+        scene.settle(at(0), answered(&claimed, at(0), 500))?;
+    }
+    let probe = scene.claim_one(at(60))?;
+    same(
+        "batches claimed while the probe is out",
+        &scene.claim(at(60), 10)?.len(),
+        &0,
+    )?;
+    scene.settle(at(61), answered(&probe, at(61), 200))?;
+    let claimed = scene.claim(at(61), 10)?;
+    hold((2..8).contains(&claimed.len()), || {
+        format!(
+            "after the probe succeeded {} batches were claimed at once, where a slow start was due",
+            claimed.len()
+        )
+    })
+}
+
+fn failing_share(place: &Place) -> Held {
+    let scene = Scene::open(place)?;
+    let app = scene.app("app")?;
+    let failing: Held<Vec<WebhookId>> = (0..3).map(|_| scene.webhook(&app)).collect();
+    let failing = failing?;
+    scene.emit(&app, 0..1)?;
+    for claimed in scene.claim(at(0), 10)? {
+        scene.settle(at(0), answered(&claimed, at(0), 500))?;
+    }
+    for _ in 0..3 {
+        scene.webhook(&app)?;
+    }
+    scene.emit(&app, 1..2)?;
+    let request = ClaimRequest {
+        batches_max: 10,
+        failing_max: 1,
+    };
+    let mut claimed = scene
+        .storage
+        .exchange(at(60), 1, Vec::new(), Some(request))?
+        .claimed;
+    for one in &claimed {
+        let is_failing = failing.contains(&one.batch.webhook_id);
+        same(
+            "whether a claimed batch counts as failing",
+            &one.failing,
+            &is_failing,
+        )?;
+    }
+    let of_well = claimed.iter().filter(|one| !one.failing).count();
+    same(
+        "batches claimed of well and of failing webhooks, at most one of these,",
+        &(of_well, claimed.len() - of_well),
+        &(3, 1),
+    )?;
+    claimed = scene.claim(at(60), 10)?;
+    hold(
+        claimed.iter().all(|one| one.failing) && claimed.len() >= 2,
+        || {
+            format!(
+                "of the two failing webhooks left over {} batches were claimed",
+                claimed.len()
+            )
+        },
+    )
+}
+
+fn apps_share(place: &Place) -> Held {
+    let scene = Scene::open(place)?;
+    let (busy, quiet) = (scene.app("busy")?, scene.app("quiet")?);
+    for _ in 0..20 {
+        scene.webhook(&busy)?;
+    }
+    scene.webhook(&quiet)?;
+    scene.emit(&busy, 0..1)?;
+    scene.emit(&quiet, 1..2)?;
+    let claimed = scene.claim(at(0), 4)?;
+    let of_quiet = claimed.iter().filter(|one| one.app.id == quiet).count();
+    same(
+        "batches of the quiet app in a claim of four, beside an app with twenty,",
+        &(claimed.len(), of_quiet),
+        &(4, 1),
+    )
+}
+
+fn next_due(place: &Place) -> Held {
+    let scene = Scene::open(place)?;
+    let app = scene.app("app")?;
+    scene.webhook(&app)?;
+    let due = |now| -> Held<_> {
+        let exchanged = scene.exchange(now, Vec::new(), 10)?;
+        Ok((exchanged.claimed, exchanged.next_due))
+    };
+    same("what is due while nothing is owed", &due(at(0))?.1, &None)?;
+    scene.emit(&app, 0..1)?;
+    let claimed = scene.claim_one(at(0))?;
+    same(
+        "what is due while a batch is out: the end of its lease",
+        &due(at(1))?.1,
+        &claimed.batch.due_at,
+    )?;
+    scene.settle(at(1), answered(&claimed, at(1), 500))?;
+    same(
+        "what is due while a batch waits",
+        &due(at(1))?.1,
+        &Some(at(61)),
+    )?;
+    let claimed = scene.claim_one(at(61))?;
+    scene.settle(at(61), answered(&claimed, at(61), 200))?;
+    same("what is due when all is delivered", &due(at(62))?.1, &None)
+}
