@@ -1,6 +1,6 @@
 //! All or nothing.
 
-use super::held::{Held, refused, same};
+use super::held::{Held, refused, same, unchanged};
 use super::scene::{Scene, answered, at, only};
 use super::{Check, Place};
 use crate::error::Error;
@@ -10,22 +10,22 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "a_refused_emit_stores_nothing",
         promise: "An emit of several events stores all of them or, when it is refused, none.",
-        check: refused_emit,
+        keeps: refused_emit,
     },
     Check {
         name: "a_failed_edit_changes_nothing",
         promise: "When the closure of an edit fails, its error comes back and nothing is changed.",
-        check: failed_edit,
+        keeps: failed_edit,
     },
     Check {
         name: "a_refused_creation_leaves_nothing",
         promise: "A refused creation changes neither what is there nor leaves a part of itself.",
-        check: refused_creation,
+        keeps: refused_creation,
     },
     Check {
         name: "a_refused_result_disturbs_no_other",
         promise: "A result that is refused is listed, and those beside it and the claim go on.",
-        check: refused_result,
+        keeps: refused_result,
     },
 ];
 
@@ -44,7 +44,7 @@ fn refused_emit(place: &Place) -> Held {
         "invalid_webhook_event",
     )?;
     scene.route()?;
-    same("what can be read after it", &scene.picture()?, &before)?;
+    unchanged("the refused emit", &scene.picture()?, &before)?;
     refused(
         "reading the first of them",
         scene.storage.get_event(&first),
@@ -58,7 +58,7 @@ fn refused_emit(place: &Place) -> Held {
     )?;
     scene.storage.set_app_state(&app, AppState::Enabled)?;
     scene.route()?;
-    same("what can be read after that", &scene.picture()?, &before)
+    unchanged("an emit to a disabled app", &scene.picture()?, &before)
 }
 
 fn failed_edit(place: &Place) -> Held {
@@ -77,7 +77,7 @@ fn failed_edit(place: &Place) -> Held {
         }),
     );
     refused("an edit whose closure fails", edited, "unsupported")?;
-    same("what can be read after it", &scene.picture()?, &before)?;
+    unchanged("a failed edit", &scene.picture()?, &before)?;
     let to_unknown = EventType::parse("not.in.the.catalogue")?;
     let edited = scene.storage.edit_webhook(
         &app,
@@ -101,7 +101,7 @@ fn failed_edit(place: &Place) -> Held {
         }),
     );
     refused("an edit of keys that fails", edited, "unsupported")?;
-    same("what can be read after those", &scene.picture()?, &before)
+    unchanged("a refused edit", &scene.picture()?, &before)
 }
 
 fn refused_creation(place: &Place) -> Held {
@@ -123,7 +123,7 @@ fn refused_creation(place: &Place) -> Held {
     let keys = vec![super::registry::key(&app, "second", 1)?];
     let created = scene.storage.create_app(second, keys);
     refused("creating an app that is there", created, "app_exists")?;
-    same("what can be read after it", &scene.picture()?, &before)?;
+    unchanged("creating an app that is there", &scene.picture()?, &before)?;
     let mut webhook = scene.new_webhook(&app)?;
     webhook.webhook.events = only(&[super::scene::TYPE, "not.in.the.catalogue"])?;
     let id = webhook.webhook.id.clone();
@@ -138,7 +138,7 @@ fn refused_creation(place: &Place) -> Held {
         scene.storage.get_webhook(&app, &id),
         "webhook_not_found",
     )?;
-    same("what can be read after that", &scene.picture()?, &before)
+    unchanged("a refused webhook", &scene.picture()?, &before)
 }
 
 fn refused_result(place: &Place) -> Held {

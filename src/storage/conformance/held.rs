@@ -66,3 +66,13 @@ pub(super) fn one<T: Debug>(what: &str, items: Vec<T>) -> Held<T> {
             ))
         })
 }
+
+/// Holds when what is read, line by line, is what was read before; `what` names what happened since.
+pub(super) fn unchanged(what: &str, seen: &[String], before: &[String]) -> Held {
+    hold(seen == before, || {
+        let new = seen.iter().find(|line| !before.contains(line));
+        let gone = before.iter().find(|line| !seen.contains(line));
+        let [new, gone] = [new, gone].map(|line| line.map_or("nothing", String::as_str));
+        format!("{what} changed what can be read: new is {new}; gone is {gone}")
+    })
+}

@@ -10,13 +10,13 @@ pub(super) const CHECKS: &[Check] = &[
         name: "a_hostile_answer_never_wedges",
         promise: "A result is stored whatever the endpoint answered; of its text nothing is lost but \
                   characters that the engine cannot hold.",
-        check: hostile_answer,
+        keeps: hostile_answer,
     },
     Check {
         name: "hostile_text_is_kept_or_refused",
         promise: "A text that the engine cannot hold is refused by itself; any other comes back byte for byte, \
                   and texts that differ in a byte are different.",
-        check: hostile_text,
+        keeps: hostile_text,
     },
 ];
 

@@ -10,12 +10,12 @@ pub(super) const CHECKS: &[Check] = &[
         name: "a_key_is_emitted_once",
         promise: "Emitting again under an app's idempotency key gives the first event's id and \
                   stores nothing, within a call and across calls; other apps have keys of their own.",
-        check: once,
+        keeps: once,
     },
     Check {
         name: "a_key_is_emitted_once_by_many_threads",
         promise: "Threads that emit under the same idempotency keys at once all get the same ids.",
-        check: once_by_threads,
+        keeps: once_by_threads,
     },
 ];
 

@@ -1,6 +1,6 @@
 //! Leases and fences.
 
-use super::held::{Held, hold, one, same};
+use super::held::{Held, hold, one, same, unchanged};
 use super::scene::{Scene, answered, at, failed, given_back, just_before};
 use super::{Check, Place};
 use crate::model::{
@@ -12,34 +12,34 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "a_leased_batch_is_nobody_elses",
         promise: "A claimed batch is not claimed again before its lease ends, and then under a higher fence.",
-        check: nobody_elses,
+        keeps: nobody_elses,
     },
     Check {
         name: "a_lost_lease_is_recorded",
         promise: "A lease that ends without a result is recorded as an attempt with the error `lost`, and \
                   spends none of the batch's budget.",
-        check: lost_is_recorded,
+        keeps: lost_is_recorded,
     },
     Check {
         name: "a_stale_result_is_refused",
         promise: "A result whose lease is no longer held is listed as lost and changes nothing.",
-        check: stale_result,
+        keeps: stale_result,
     },
     Check {
         name: "a_result_is_stored_once",
         promise: "A result that is reported again is refused, in the same call and later.",
-        check: stored_once,
+        keeps: stored_once,
     },
     Check {
         name: "what_is_given_back_spends_nothing",
         promise: "A batch given back unsent is due at once, with no attempt recorded or counted.",
-        check: spends_nothing,
+        keeps: spends_nothing,
     },
     Check {
         name: "at_most_once_is_not_sent_after_a_lost_lease",
         promise: "A batch that goes at most once ends, and this is told, when its lease ends without a \
                   result; it is sent again only where nothing can have arrived.",
-        check: at_most_once,
+        keeps: at_most_once,
     },
 ];
 
@@ -126,7 +126,7 @@ fn stale_result(place: &Place) -> Held {
         let what = format!("what was lost of {what} under an old fence");
         same(&what, &exchanged.lost, &[first.batch.id])?;
     }
-    same("what can be read after them", &scene.picture()?, &before)?;
+    unchanged("a stale result", &scene.picture()?, &before)?;
     scene.settle(later, answered(&second, later, 200))?;
     same(
         "the status after the right holder's result",

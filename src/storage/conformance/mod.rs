@@ -38,6 +38,7 @@ mod held;
 mod hostile;
 mod idempotent;
 mod lease;
+mod missing;
 mod operate;
 mod order;
 mod owed;
@@ -114,7 +115,7 @@ pub struct Check {
     /// The promise, in a sentence.
     pub promise: &'static str,
     /// Does something in an empty place, and compares what is seen with what was promised.
-    check: fn(&Place) -> Held,
+    keeps: fn(&Place) -> Held,
 }
 
 impl Check {
@@ -123,7 +124,7 @@ impl Check {
     /// # Errors
     /// What was promised, done and seen, in sentences, when the promise was broken.
     pub fn run(&self, place: &Place) -> std::result::Result<(), String> {
-        let broken = match catch_unwind(AssertUnwindSafe(|| (self.check)(place))) {
+        let broken = match catch_unwind(AssertUnwindSafe(|| (self.keeps)(place))) {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(failure)) => failure.to_string(),
             Err(_) => "the storage panicked".to_owned(),
@@ -147,6 +148,7 @@ pub fn checks() -> &'static [Check] {
             claim::CHECKS,
             threads::CHECKS,
             registry::CHECKS,
+            missing::CHECKS,
             paging::CHECKS,
             operate::CHECKS,
             retention::CHECKS,

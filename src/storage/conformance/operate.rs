@@ -10,19 +10,19 @@ pub(super) const CHECKS: &[Check] = &[
         name: "a_resent_batch_has_a_new_budget",
         promise: "An ended batch, unless it was split, can be resent: it is due at once (parked when its \
                   webhook is inactive), with a new budget; any other is refused as a conflict.",
-        check: resend,
+        keeps: resend,
     },
     Check {
         name: "a_cancelled_batch_is_not_sent",
         promise: "A batch that has not ended can be cancelled; it is not claimed again, and a result that was \
                   out is recorded without reviving it.",
-        check: cancel,
+        keeps: cancel,
     },
     Check {
         name: "a_replay_owes_its_range_again",
         promise: "A replay owes the webhook the events emitted since a time, of the types it is subscribed \
                   to now, once more, in new batches.",
-        check: replay,
+        keeps: replay,
     },
 ];
 

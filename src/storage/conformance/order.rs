@@ -10,23 +10,23 @@ pub(super) const CHECKS: &[Check] = &[
         name: "positions_ascend_in_commit_order",
         promise: "Events get ascending positions: in their order within a call, and each call after \
                   those that returned before it began.",
-        check: positions_ascend,
+        keeps: positions_ascend,
     },
     Check {
         name: "an_event_is_kept_as_given",
         promise: "Every field of an event, and every byte of its payload, comes back as it was emitted.",
-        check: kept_as_given,
+        keeps: kept_as_given,
     },
     Check {
         name: "a_batch_holds_one_delivery_mode",
         promise: "Events that go at most once are never in a batch with others; order is kept.",
-        check: one_mode,
+        keeps: one_mode,
     },
     Check {
         name: "a_batch_keeps_its_limits",
         promise: "A batch holds as many events, and bytes of payload, as the policy allows, in order of \
                   position; a larger event goes alone.",
-        check: limits,
+        keeps: limits,
     },
 ];
 

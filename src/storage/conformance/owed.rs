@@ -12,48 +12,48 @@ pub(super) const CHECKS: &[Check] = &[
         name: "only_what_was_emitted_while_active_is_owed",
         promise: "A webhook is owed what is emitted while it is active: nothing from before it was \
                   registered or activated, and nothing from while it was inactive.",
-        check: while_active,
+        keeps: while_active,
     },
     Check {
         name: "what_was_owed_outlives_a_deactivation",
         promise: "What was owed when a webhook became inactive waits (batches are parked), and goes out \
                   when it is active again.",
-        check: outlives_deactivation,
+        keeps: outlives_deactivation,
     },
     Check {
         name: "subscriptions_count_at_the_moment_of_emission",
         promise: "Which types a webhook hears is decided as an event is emitted, whatever is changed before \
                   it is delivered.",
-        check: at_emission,
+        keeps: at_emission,
     },
     Check {
         name: "environments_are_kept_apart",
         promise: "A webhook bound to an environment is owed its events only, one that is not bound all; a \
                   change counts from then on.",
-        check: environments,
+        keeps: environments,
     },
     Check {
         name: "all_types_means_every_type",
         promise: "A webhook that hears all types hears those that come into the catalogue later.",
-        check: all_types,
+        keeps: all_types,
     },
     Check {
         name: "a_type_that_left_the_catalogue_takes_nothing_new",
         promise: "A type outside the catalogue is refused in emits and new subscriptions; events and \
                   subscriptions that are there stay.",
-        check: left_the_catalogue,
+        keeps: left_the_catalogue,
     },
     Check {
         name: "a_disabled_app_waits",
         promise: "A disabled app takes no events and no changes to its webhooks, and its deliveries wait; an \
                   operator can still look, resend, cancel, replay and edit keys.",
-        check: disabled_app,
+        keeps: disabled_app,
     },
     Check {
         name: "a_deleted_webhook_is_gone",
         promise: "A deleted webhook goes with its batches and attempts, a result that is still out is \
                   refused, and no other webhook notices.",
-        check: deleted_webhook,
+        keeps: deleted_webhook,
     },
 ];
 

@@ -17,22 +17,22 @@ pub(super) const CHECKS: &[Check] = &[
         name: "listings_are_complete_and_in_order",
         promise: "Every listing gives each row once and in its order, whatever the size of its pages: apps \
                   by id, webhooks as registered, events, batches and attempts the newest first.",
-        check: complete_and_in_order,
+        keeps: complete_and_in_order,
     },
     Check {
         name: "listings_keep_their_filters",
         promise: "A filter gives the rows that match, all of them, and no others.",
-        check: filters,
+        keeps: filters,
     },
     Check {
         name: "a_listing_outlives_changes",
         promise: "Rows that come or go while somebody pages neither repeat nor hide the others.",
-        check: outlives_changes,
+        keeps: outlives_changes,
     },
     Check {
         name: "a_foreign_cursor_is_refused",
         promise: "A cursor that no storage wrote is refused as `invalid_request`.",
-        check: foreign_cursor,
+        keeps: foreign_cursor,
     },
 ];
 
@@ -116,7 +116,7 @@ fn filters(place: &Place) -> Held {
     same(
         "webhooks of an environment",
         &listed(None, Some(&live))?,
-        &[bound.clone()],
+        std::slice::from_ref(&bound),
     )?;
     same(
         "disabled webhooks of an environment",

@@ -1,6 +1,8 @@
 //! What operators look at.
 
-use super::held::{Held, hold, refused, same};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::held::{Failure, Held, hold, refused, same};
 use super::scene::{OTHER, Scene, answered, at, only};
 use super::{Check, Place, workout};
 use crate::model::{Environment, Positions};
@@ -11,30 +13,30 @@ pub(super) const CHECKS: &[Check] = &[
         name: "events_are_read_by_position",
         promise: "Events are read by their positions, in order, over gaps; of those that are gone fewer come \
                   back.",
-        check: read_by_position,
+        keeps: read_by_position,
     },
     Check {
         name: "an_event_tells_who_has_it",
         promise: "An event tells which batches hold it, and which webhooks are owed it and have it in no \
                   batch yet.",
-        check: who_has_it,
+        keeps: who_has_it,
     },
     Check {
         name: "a_backlog_counts_what_waits",
         promise: "A backlog counts the events that are owed and in no batch, since when, and the batches by \
                   status.",
-        check: backlog,
+        keeps: backlog,
     },
     Check {
         name: "a_healthy_storage_finds_nothing_wrong",
         promise: "The storage's own check is empty after all kinds of use, and a storage opened for writing \
                   is not read-only.",
-        check: nothing_wrong,
+        keeps: nothing_wrong,
     },
     Check {
         name: "a_copy_overwrites_nothing",
         promise: "A backup to a file that exists is refused and leaves the file as it was.",
-        check: copy,
+        keeps: copy,
     },
 ];
 
@@ -202,16 +204,14 @@ fn nothing_wrong(place: &Place) -> Held {
 }
 
 fn copy(place: &Place) -> Held {
+    // One name for each run, of each process.
+    static RUNS: AtomicU64 = AtomicU64::new(0);
     let scene = Scene::open(place)?;
     scene.app("app")?;
-    let path = std::env::temp_dir().join(format!(
-        "hookbox-conformance-{}-{}",
-        std::process::id(),
-        // Where the scene lies in memory: other threads' scenes lie elsewhere.
-        std::ptr::from_ref(&scene).addr()
-    ));
-    let io =
-        |error: std::io::Error| super::held::Failure::new(format!("{}: {error}", path.display()));
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    let name = format!("hookbox-conformance-{}-{run}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let io = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
     std::fs::write(&path, "precious").map_err(io)?;
     let copied = scene.storage.backup(&path);
     let left = std::fs::read_to_string(&path).map_err(io)?;

@@ -10,30 +10,30 @@ pub(super) const CHECKS: &[Check] = &[
         name: "retention_deletes_what_is_old",
         promise: "Pruning deletes ended batches, with their attempts, and events that are older than a time, \
                   in slices, until it says that there is no more; what is newer stays.",
-        check: deletes_what_is_old,
+        keeps: deletes_what_is_old,
     },
     Check {
         name: "retention_keeps_what_is_owed",
         promise: "Pruning deletes nothing that is still owed: in the log, in a batch that waits, is out, \
                   is parked, or ended lately and can be resent, or in a replay.",
-        check: keeps_what_is_owed,
+        keeps: keeps_what_is_owed,
     },
     Check {
         name: "retention_deletes_expired_keys",
         promise: "Pruning deletes the keys whose publication has ended, and no others.",
-        check: deletes_expired_keys,
+        keeps: deletes_expired_keys,
     },
     Check {
         name: "what_retention_deleted_is_forgotten",
         promise: "A deleted event frees its idempotency key, is not found or read any more, and its batch \
                   cannot be resent.",
-        check: forgotten,
+        keeps: forgotten,
     },
     Check {
         name: "positions_are_never_reused",
         promise: "Positions go on where they were, when all events were deleted and the storage was opened \
                   again.",
-        check: never_reused,
+        keeps: never_reused,
     },
 ];
 

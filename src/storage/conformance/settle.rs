@@ -17,45 +17,45 @@ pub(super) const CHECKS: &[Check] = &[
         name: "a_failure_waits_its_schedule",
         promise: "A failed batch is due again when the schedule says, not before, and is claimed then; what \
                   is lengthened by jitter stays within its share.",
-        check: waits_its_schedule,
+        keeps: waits_its_schedule,
     },
     Check {
         name: "a_spent_budget_exhausts_a_batch",
         promise: "A batch ends, kept and told, when its schedule has no further attempt or its window is over.",
-        check: exhausted,
+        keeps: exhausted,
     },
     Check {
         name: "a_batch_too_large_is_split",
         promise: "A batch refused as too large is replaced by its two halves, which name it and start at \
                   once; a single event is not split.",
-        check: split,
+        keeps: split,
     },
     Check {
         name: "a_receiver_can_stop_a_webhook_or_a_batch",
         promise: "410 and `disable` deactivate the webhook and park its batches, and this is told; \
                   `abort-message` ends the batch.",
-        check: receiver_stops,
+        keeps: receiver_stops,
     },
     Check {
         name: "nothing_but_failures_deactivates",
         promise: "A webhook that only fails is warned of and then deactivated when the policy says; its \
                   backlog is kept.",
-        check: given_up,
+        keeps: given_up,
     },
     Check {
         name: "our_own_faults_cost_nothing",
         promise: "An attempt that failed on our side is recorded, but spends no budget and no health.",
-        check: our_faults,
+        keeps: our_faults,
     },
     Check {
         name: "retry_after_silences_the_webhook",
         promise: "Nothing is sent to a webhook before the time that its endpoint asked for.",
-        check: retry_after,
+        keeps: retry_after,
     },
     Check {
         name: "health_and_attempts_are_recorded",
         promise: "Each result is stored with its attempt, the webhook's last status, and its health.",
-        check: recorded,
+        keeps: recorded,
     },
 ];
 

@@ -9,18 +9,18 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "handles_share_the_work",
         promise: "What one handle has claimed no other claims; a result may come through any.",
-        check: share_the_work,
+        keeps: share_the_work,
     },
     Check {
         name: "a_change_through_one_handle_is_seen_by_all",
         promise: "What is changed through one handle counts for the next claim, and the next read, through \
                   another.",
-        check: seen_by_all,
+        keeps: seen_by_all,
     },
     Check {
         name: "foreign_writes_are_noticed",
         promise: "The number of foreign writes changes when another handle has written.",
-        check: noticed,
+        keeps: noticed,
     },
 ];
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::ScopedJoinHandle;
 
 use super::held::{Failure, Held, hold, same};
@@ -15,24 +15,42 @@ pub(super) const CHECKS: &[Check] = &[
         name: "each_event_goes_once_however_many_threads",
         promise: "Threads that emit, claim and settle at once, through several handles where there can be, \
                   deliver each event once to each webhook, in disjoint batches.",
-        check: each_event_once,
+        keeps: each_event_once,
+    },
+    Check {
+        name: "emits_and_changes_agree_however_many_threads",
+        promise: "A webhook that is switched on and off while threads emit is owed what was emitted while it \
+                  was on, and nothing that was emitted while it was off.",
+        keeps: emits_and_changes_agree,
     },
     Check {
         name: "concurrent_edits_lose_nothing",
         promise: "An edit sees the row as the edit before left it, whichever thread that was.",
-        check: edits_lose_nothing,
+        keeps: edits_lose_nothing,
     },
 ];
 
 const EMITTERS: usize = 4;
 const WORKERS: usize = 4;
-const EVENTS_EACH: u64 = 40;
+const EVENTS_EACH: usize = 40;
+const WEBHOOKS: usize = 4;
+/// Each holds at least one event.
+const BATCHES_MAX: usize = EMITTERS * EVENTS_EACH * WEBHOOKS;
 
 /// The result of a thread, which must not have panicked.
 pub(super) fn joined<T>(thread: ScopedJoinHandle<'_, Held<T>>) -> Held<T> {
     thread
         .join()
         .unwrap_or_else(|_| Err(Failure::new("a thread that called the storage panicked")))
+}
+
+/// Counts a thread out, however it ends: others wait for it.
+struct CountedOut<'a>(&'a AtomicUsize);
+
+impl Drop for CountedOut<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// What was delivered: each batch once, and the payloads of each webhook.
@@ -48,7 +66,7 @@ fn each_event_once(place: &Place) -> Held {
         policy.batch_events_max = 5;
         policy.concurrency = 8;
     })?;
-    let webhooks: Held<Vec<_>> = (0..4).map(|_| scene.webhook(&app)).collect();
+    let webhooks: Held<Vec<_>> = (0..WEBHOOKS).map(|_| scene.webhook(&app)).collect();
     let handles: Held<Vec<Scene<'_>>> = (0..2).map(|_| scene.beside_if_possible()).collect();
     let (webhooks, handles) = (webhooks?, handles?);
     let emitting = AtomicUsize::new(EMITTERS);
@@ -58,9 +76,8 @@ fn each_event_once(place: &Place) -> Held {
         for (number, handle) in handles.iter().cycle().take(EMITTERS).enumerate() {
             let (emitting, app) = (&emitting, &app);
             threads.push(scope.spawn(move || {
-                let emitted = emit_all(handle, app, number as u64);
-                emitting.fetch_sub(1, Ordering::SeqCst);
-                emitted
+                let _counted_out = CountedOut(emitting);
+                emit_all(handle, app, number)
             }));
         }
         for handle in handles.iter().cycle().take(WORKERS) {
@@ -75,7 +92,7 @@ fn each_event_once(place: &Place) -> Held {
         let payloads = got.payloads.entry(batch.webhook_id).or_default();
         payloads.extend(delivery.payloads);
     }
-    let mut due: Vec<String> = (0..EMITTERS as u64 * EVENTS_EACH)
+    let mut due: Vec<String> = (0..EMITTERS * EVENTS_EACH)
         .map(|number| number.to_string())
         .collect();
     due.sort();
@@ -87,9 +104,9 @@ fn each_event_once(place: &Place) -> Held {
     Ok(())
 }
 
-fn emit_all(scene: &Scene<'_>, app: &AppId, number: u64) -> Held {
-    let first = number * EVENTS_EACH;
-    for event in (first..first + EVENTS_EACH).step_by(2) {
+fn emit_all(scene: &Scene<'_>, app: &AppId, number: usize) -> Held {
+    let first = (number * EVENTS_EACH) as u64;
+    for event in (first..first + EVENTS_EACH as u64).step_by(2) {
         scene.emit(app, event..event + 2)?;
     }
     Ok(())
@@ -118,10 +135,79 @@ fn deliver_all(scene: &Scene<'_>, emitting: &AtomicUsize, got: &Mutex<Got>) -> H
             hold(got.batches.insert(claimed.batch.id), || {
                 format!("{} was claimed by two threads", claimed.batch.id)
             })?;
+            hold(got.batches.len() <= BATCHES_MAX, || {
+                "more batches were claimed than there are events for webhooks".into()
+            })?;
             let of_webhook = got.payloads.entry(claimed.batch.webhook_id).or_default();
             of_webhook.extend(payloads);
         }
     }
+}
+
+const SWITCHES: usize = 10;
+/// Emits between two switches: so many that some lie wholly in between.
+const EMITS_BETWEEN: u64 = 4 * EMITTERS as u64;
+
+/// When something began and ended, on a clock that ticks with every beginning and end.
+type Span = (u64, u64);
+
+fn emits_and_changes_agree(place: &Place) -> Held {
+    let scene = Scene::open(place)?;
+    let app = scene.app("app")?;
+    let webhook = scene.webhook(&app)?;
+    let clock = AtomicU64::new(0);
+    let (emitted, emitting) = (AtomicU64::new(0), AtomicUsize::new(EMITTERS));
+    let is_over = AtomicBool::new(false);
+    let tick = || clock.fetch_add(1, Ordering::SeqCst);
+    let emit = || -> Held<Vec<(String, Span)>> {
+        let _counted_out = CountedOut(&emitting);
+        let mut spans = Vec::new();
+        while !is_over.load(Ordering::SeqCst) {
+            let began = tick();
+            let number = scene.unique();
+            scene.emit(&app, number..number + 1)?;
+            spans.push((number.to_string(), (began, tick())));
+            emitted.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(spans)
+    };
+    let switch = || -> Held<Vec<Span>> {
+        let mut spans = Vec::new();
+        for number in 0..SWITCHES {
+            let enough = emitted.load(Ordering::SeqCst) + EMITS_BETWEEN;
+            while emitted.load(Ordering::SeqCst) < enough && emitting.load(Ordering::SeqCst) > 0 {
+                std::thread::yield_now();
+            }
+            let began = tick();
+            scene.edit(&app, &webhook, move |webhook| {
+                webhook.enabled = number % 2 == 1;
+            })?;
+            spans.push((began, tick()));
+        }
+        Ok(spans)
+    };
+    let (events, switches) = std::thread::scope(|scope| -> Held<_> {
+        let emitters: Vec<_> = (0..EMITTERS).map(|_| scope.spawn(emit)).collect();
+        let switches = switch();
+        is_over.store(true, Ordering::SeqCst);
+        let events: Held<Vec<_>> = emitters.into_iter().map(joined).collect();
+        Ok((events?.concat(), switches?))
+    })?;
+    let got: BTreeSet<String> = scene.delivered(at(0))?.concat().into_iter().collect();
+    for (payload, (began, ended)) in events {
+        let before = switches.iter().filter(|switch| switch.1 < began).count();
+        let begun = switches.iter().filter(|switch| switch.0 < ended).count();
+        if before == begun {
+            // No switch was under way: it is off after an odd number of them.
+            let is_on = before % 2 == 0;
+            same(
+                &format!("whether event {payload} was delivered, emitted after {before} switches,"),
+                &got.contains(&payload),
+                &is_on,
+            )?;
+        }
+    }
+    Ok(())
 }
 
 const EDITORS: usize = 4;

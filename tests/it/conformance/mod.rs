@@ -4,6 +4,7 @@
 //! promise in a way that a real one might, and the check notices.
 
 mod breakers;
+mod processes;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -332,6 +332,22 @@ pub const BREAKERS: &[Breaker] = &[
         },
     },
     Breaker {
+        check: "emits_and_changes_agree_however_many_threads",
+        how: "switches a webhook off a little later",
+        hooks: |_| Hooks {
+            edit_webhook: Some(Box::new(|inner, app, id, edit| {
+                let before = inner.get_webhook(app, id)?;
+                let mut after = (*before).clone();
+                edit(&mut after)?;
+                if before.webhook.is_active() && !after.webhook.is_active() {
+                    return Ok(after);
+                }
+                inner.edit_webhook(app, id, edit)
+            })),
+            ..Hooks::default()
+        },
+    },
+    Breaker {
         check: "concurrent_edits_lose_nothing",
         how: "edits the webhook as it was when it was first read",
         hooks: |_| {
