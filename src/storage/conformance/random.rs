@@ -23,7 +23,7 @@ pub(super) const CHECKS: &[Check] = &[Check {
 }];
 
 /// Each history is random, and the same at every run.
-const SEEDS: [u64; 8] = [1, 2, 3, 5, 8, 13, 21, 34];
+const SEEDS: [u64; 12] = [1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233];
 const STEPS: usize = 120;
 
 const TYPES: [&str; 3] = ["user.created", "user.deleted", "user.session.created"];

@@ -376,4 +376,44 @@ pub const BREAKERS: &[Breaker] = &[
             ..Hooks::default()
         },
     },
+    Breaker {
+        check: "a_receiver_can_stop_a_webhook_or_a_batch",
+        how: "takes `abort-message` for any other refusal",
+        hooks: |_| {
+            outcomes(|outcome| {
+                if outcome.verdict == Verdict::Aborted {
+                    outcome.verdict = Verdict::Refused;
+                }
+            })
+        },
+    },
+    Breaker {
+        check: "leases_outlive_their_holder",
+        how: "counts fences from the start when it is opened",
+        hooks: |opening| {
+            brings(move |_, _, exchanged| {
+                for claimed in exchanged.claimed.iter_mut().filter(|_| opening > 1) {
+                    claimed.batch.fence = 1;
+                }
+            })
+        },
+    },
+    Breaker {
+        check: "no_more_is_claimed_than_asked_for",
+        how: "says that there is more to do while there is more due than asked for",
+        hooks: |_| brings(|_, _, exchanged| exchanged.more |= exchanged.claimed.len() == 3),
+    },
+    Breaker {
+        check: "exactly_what_is_owed_is_delivered",
+        how: "gives up what waits when an app is disabled",
+        hooks: |_| Hooks {
+            set_app_state: Some(Box::new(|inner, id, state| {
+                for batch in batches(inner, id, &[BatchStatus::Waiting]) {
+                    inner.cancel(id, &batch.id, Timestamp::default())?;
+                }
+                inner.set_app_state(id, state)
+            })),
+            ..Hooks::default()
+        },
+    },
 ];

@@ -418,4 +418,74 @@ pub const BREAKERS: &[Breaker] = &[
             }
         },
     },
+    Breaker {
+        check: "a_key_is_emitted_once",
+        how: "takes the keys of all apps for one app's",
+        hooks: |_| {
+            let known = Mutex::new(HashMap::new());
+            Hooks {
+                emit: Some(Box::new(move |inner, app, events| {
+                    let keys: Vec<_> = events
+                        .iter()
+                        .map(|event| event.event.idempotency_key.clone())
+                        .collect();
+                    let mut ids = inner.emit(app, events)?;
+                    let mut known = known.lock().unwrap();
+                    for (id, key) in ids.iter_mut().zip(keys) {
+                        if let Some(key) = key {
+                            *id = *known.entry(key).or_insert(*id);
+                        }
+                    }
+                    Ok(ids)
+                })),
+                ..Hooks::default()
+            }
+        },
+    },
+    Breaker {
+        check: "a_batch_keeps_its_limits",
+        how: "counts bytes but not events",
+        hooks: |_| Hooks {
+            create_app: Some(Box::new(|inner, mut app, keys| {
+                app.profile.delivery.batch_events_max = 100;
+                inner.create_app(app, keys)
+            })),
+            ..Hooks::default()
+        },
+    },
+    Breaker {
+        check: "webhooks_are_kept",
+        how: "keeps sealed secrets as text",
+        hooks: |_| Hooks {
+            create_webhook: Some(Box::new(|inner, mut stored| {
+                stored.sealed = String::from_utf8_lossy(&stored.sealed).into_owned().into();
+                inner.create_webhook(stored)
+            })),
+            ..Hooks::default()
+        },
+    },
+    Breaker {
+        check: "a_disabled_app_waits",
+        how: "lets an operator change nothing of a disabled app",
+        hooks: |_| Hooks {
+            edit_keys: Some(Box::new(|inner, app, edit| {
+                match inner.get_app(app)?.state {
+                    AppState::Enabled => inner.edit_keys(app, edit),
+                    AppState::Disabled => Err(Error::SessionDisabled(app.clone())),
+                }
+            })),
+            ..Hooks::default()
+        },
+    },
+    Breaker {
+        check: "a_webhook_gets_its_concurrency_and_rate",
+        how: "forgets a webhook's concurrency",
+        hooks: |_| Hooks {
+            create_webhook: Some(Box::new(|inner, mut stored| {
+                stored.webhook.overrides.concurrency = None;
+                inner.create_webhook(stored)
+            })),
+            ..Hooks::default()
+        },
+    },
 ];

@@ -294,4 +294,37 @@ pub const BREAKERS: &[Breaker] = &[
             ..Hooks::default()
         },
     },
+    Breaker {
+        check: "listings_are_complete_and_in_order",
+        how: "gives the first page again and again",
+        hooks: |_| Hooks {
+            list_attempts: Some(Box::new(|inner, app, filter, page| {
+                inner.list_attempts(app, filter, PageRequest::first(page.limit())?)
+            })),
+            ..Hooks::default()
+        },
+    },
+    Breaker {
+        check: "retention_deletes_what_is_old",
+        how: "deletes what is newer too",
+        hooks: |_| Hooks {
+            prune: Some(Box::new(|inner, _, now, slice| {
+                inner.prune(now, now, slice)
+            })),
+            ..Hooks::default()
+        },
+    },
+    Breaker {
+        check: "what_was_written_is_there_after_reopening",
+        how: "knows idempotency keys until it is closed",
+        hooks: |opening| Hooks {
+            emit: Some(Box::new(move |inner, app, mut events| {
+                for event in events.iter_mut().filter(|_| opening > 1) {
+                    event.event.idempotency_key = None;
+                }
+                inner.emit(app, events)
+            })),
+            ..Hooks::default()
+        },
+    },
 ];
