@@ -1,12 +1,20 @@
 //! How much is claimed, of whom, and when to ask again.
 
+use std::time::Duration;
+
 use super::held::{Held, hold, same};
 use super::scene::{Scene, answered, at, just_before};
 use super::{Check, Place};
 use crate::model::{Ordering, RateLimit, WebhookId};
-use crate::storage::ClaimRequest;
+use crate::storage::{ClaimRequest, StoredWebhook};
 
 pub(super) const CHECKS: &[Check] = &[
+    Check {
+        name: "a_claim_brings_what_sending_needs",
+        promise: "A claim brings the batch as stored, its app, its webhook with the sealed secrets, and the \
+                  app's policy under the webhook's overrides, each as it was last changed.",
+        keeps: brings_what_is_needed,
+    },
     Check {
         name: "no_more_is_claimed_than_asked_for",
         promise: "A claim brings at most the number of batches asked for; what is left comes with the next.",
@@ -41,12 +49,60 @@ pub(super) const CHECKS: &[Check] = &[
         keeps: apps_share,
     },
     Check {
+        name: "a_clock_that_was_ahead_delays_nothing",
+        promise: "What a clock that was ahead put further away than any wait or lease can be does not wait \
+                  for that time.",
+        keeps: clock_was_ahead,
+    },
+    Check {
         name: "next_due_says_when_to_ask_again",
         promise: "When all that is due was claimed, the exchange says when something is due next: a retry, or \
                   the end of a lease.",
         keeps: next_due,
     },
 ];
+
+fn brings_what_is_needed(place: &Place) -> Held {
+    let scene = Scene::open(place)?;
+    let app = scene.app("app")?;
+    let webhook = scene.webhook(&app)?;
+    for number in 0..3 {
+        scene.emit(&app, number..number + 1)?;
+        let claimed = scene.claim_one(at(0))?;
+        let (stored_app, stored) = (
+            scene.storage.get_app(&app)?,
+            scene.storage.get_webhook(&app, &webhook)?,
+        );
+        same(
+            "the batch of a claim",
+            &claimed.batch,
+            &scene.batch(&claimed.batch.id)?,
+        )?;
+        same("its app", &claimed.app, &stored_app)?;
+        same("its policy", &*claimed.policy, &{
+            let policy = &stored_app.profile.delivery;
+            policy.with(&stored.webhook.overrides)
+        })?;
+        scene.settle(at(0), answered(&claimed, at(0), 200))?;
+        // What a delivery itself changes is not looked at.
+        let registered = |stored: &StoredWebhook| {
+            let mut registered = stored.clone();
+            registered.webhook.last_http_code = None;
+            registered
+        };
+        let (seen, due) = (registered(&claimed.webhook), registered(&stored));
+        same("its webhook", &seen, &due)?;
+        same("its sealed secrets", &seen.sealed, &due.sealed)?;
+        let edit = move |stored: &mut StoredWebhook| {
+            stored.webhook.description = number.to_string();
+            stored.webhook.overrides.timeout = Some(Duration::from_secs(number + 1));
+            stored.sealed.push(number.to_le_bytes()[0]);
+            Ok(())
+        };
+        scene.storage.edit_webhook(&app, &webhook, Box::new(edit))?;
+    }
+    Ok(())
+}
 
 fn no_more_than_asked(place: &Place) -> Held {
     let scene = Scene::open(place)?;
@@ -247,4 +303,27 @@ fn next_due(place: &Place) -> Held {
     let claimed = scene.claim_one(at(61))?;
     scene.settle(at(61), answered(&claimed, at(61), 200))?;
     same("what is due when all is delivered", &due(at(62))?.1, &None)
+}
+
+fn clock_was_ahead(place: &Place) -> Held {
+    let scene = Scene::open(place)?;
+    let app = scene.app_with("app", |policy| policy.batch_events_max = 1)?;
+    scene.webhook(&app)?;
+    let (year, hour) = (at(365 * 86_400), at(3600));
+    scene.emit(&app, 0..2)?;
+    let waiting = scene.claim_one(year)?;
+    scene.settle(year, answered(&waiting, year, 500))?;
+    let out = scene.claim_one(year)?;
+    let again = scene.claim_one(at(0))?;
+    same(
+        "the batch claimed when the clock was set back by a year",
+        &again.batch.id,
+        &waiting.batch.id,
+    )?;
+    scene.settle(at(0), answered(&again, at(0), 200))?;
+    same(
+        "the batch claimed an hour later, whose lease should have ended,",
+        &scene.claim_one(hour)?.batch.id,
+        &out.batch.id,
+    )
 }

@@ -416,4 +416,35 @@ pub const BREAKERS: &[Breaker] = &[
             ..Hooks::default()
         },
     },
+    Breaker {
+        check: "a_claim_brings_what_sending_needs",
+        how: "claims with secrets as they were first claimed",
+        hooks: |_| {
+            let first = Mutex::new(None);
+            brings(move |_, _, exchanged| {
+                let mut first = first.lock().unwrap();
+                for claimed in &mut exchanged.claimed {
+                    let mut stored = StoredWebhook::clone(&claimed.webhook);
+                    let sealed = first.get_or_insert_with(|| stored.sealed.clone());
+                    stored.sealed.clone_from(sealed);
+                    claimed.webhook = stored.into();
+                }
+            })
+        },
+    },
+    Breaker {
+        check: "a_clock_that_was_ahead_delays_nothing",
+        how: "takes the latest time that it has seen for the time",
+        hooks: |_| {
+            let latest = Mutex::new(Timestamp::default());
+            Hooks {
+                exchange: Some(Box::new(move |inner, now, seed, results, claim| {
+                    let mut latest = latest.lock().unwrap();
+                    *latest = now.max(*latest);
+                    inner.exchange(*latest, seed, results, claim)
+                })),
+                ..Hooks::default()
+            }
+        },
+    },
 ];
