@@ -230,7 +230,7 @@ fn failing_share(place: &Place) -> Held {
         batches_max: 10,
         failing_max: 1,
     };
-    let mut claimed = scene
+    let claimed = scene
         .storage
         .exchange(at(60), 1, Vec::new(), Some(request))?
         .claimed;
@@ -248,15 +248,26 @@ fn failing_share(place: &Place) -> Held {
         &(of_well, claimed.len() - of_well),
         &(3, 1),
     )?;
-    claimed = scene.claim(at(60), 10)?;
+    let left = scene.claim(at(60), 10)?;
     hold(
-        claimed.iter().all(|one| one.failing) && claimed.len() >= 2,
+        left.iter().all(|one| one.failing) && left.len() >= 2,
         || {
             format!(
                 "of the two failing webhooks left over {} batches were claimed",
-                claimed.len()
+                left.len()
             )
         },
+    )?;
+    for one in claimed.iter().chain(&left) {
+        scene.settle(at(61), answered(one, at(61), 200))?;
+    }
+    scene.emit(&app, 2..3)?;
+    let claimed = scene.claim(at(61), 100)?;
+    let failing = claimed.iter().filter(|one| one.failing).count();
+    same(
+        "batches of failing webhooks, when each has succeeded since,",
+        &failing,
+        &0,
     )
 }
 

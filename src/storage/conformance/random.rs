@@ -28,7 +28,7 @@ const STEPS: usize = 120;
 
 const TYPES: [&str; 3] = ["user.created", "user.deleted", "user.session.created"];
 const ENVIRONMENTS: [Option<&str>; 3] = [None, Some("live"), Some("test")];
-const BATCH_EVENTS_MAX: usize = 5;
+const BATCH_EVENTS_MAX: u32 = 5;
 
 fn exactly_owed(place: &Place) -> Held {
     let mut scene = Scene::open(place)?;
@@ -95,7 +95,7 @@ impl World {
         let mut apps = Vec::new();
         for name in ["left", "right"] {
             let app = scene.app_with(&format!("{name}-{seed}"), |policy| {
-                policy.batch_events_max = 5;
+                policy.batch_events_max = BATCH_EVENTS_MAX;
                 policy.batch_bytes_max = 8;
                 policy.concurrency = 3;
                 policy.deactivate_after = None;

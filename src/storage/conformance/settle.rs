@@ -39,7 +39,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "nothing_but_failures_deactivates",
         promise: "A webhook that only fails is warned of and then deactivated when the policy says; its \
-                  backlog is kept.",
+                  backlog is kept, and when it is activated again it starts anew.",
         keeps: given_up,
     },
     Check {
@@ -300,6 +300,23 @@ fn given_up(place: &Place) -> Held {
         "whether the webhook is enabled, and its parked batches",
         &(stored.webhook.enabled, row.batches.parked),
         &(false, 1),
+    )?;
+    scene.edit(&app, &webhook, |webhook| webhook.enabled = true)?;
+    let health = scene.storage.backlog(&app, &webhook)?.health;
+    same(
+        "failures in a row, and since when, of a webhook that was activated again",
+        &(health.consecutive_failures, health.failing_since),
+        &(0, None),
+    )?;
+    let claimed = scene.claim_one(at(1300))?;
+    same(
+        "whether it counts as failing, and the budget of what was parked",
+        &(
+            claimed.failing,
+            claimed.batch.failures,
+            claimed.batch.window_start,
+        ),
+        &(false, 0, Some(at(1300))),
     )
 }
 

@@ -188,7 +188,8 @@ fn emits_and_changes_agree(place: &Place) -> Held {
     };
     let (events, switches) = std::thread::scope(|scope| -> Held<_> {
         let emitters: Vec<_> = (0..EMITTERS).map(|_| scope.spawn(emit)).collect();
-        let switches = switch();
+        // In a thread too: whatever happens in it, the emitters are told that it is over.
+        let switches = joined(scope.spawn(switch));
         is_over.store(true, Ordering::SeqCst);
         let events: Held<Vec<_>> = emitters.into_iter().map(joined).collect();
         Ok((events?.concat(), switches?))

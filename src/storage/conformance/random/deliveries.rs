@@ -1,10 +1,20 @@
 //! What is claimed, held against the model; and what becomes of it.
 
 use super::{BATCH_EVENTS_MAX, Listener, World};
-use crate::model::{AttemptResult, DeliveryMode, FailureKind, WebhookId};
+use crate::model::{DeliveryMode, FailureKind, WebhookId};
+use crate::storage::Claimed;
 use crate::storage::conformance::held::{Failure, Held, hold, same};
 use crate::storage::conformance::scene::{Scene, answered, failed, given_back};
-use crate::storage::{Claimed, Settlement};
+
+/// How a batch in hand ends.
+#[derive(Clone, Copy)]
+enum End {
+    Answered(u16),
+    Failed(FailureKind),
+    GivenBack,
+    /// Without a result.
+    SenderDied,
+}
 
 impl World {
     pub(super) fn claim(&mut self, scene: &Scene<'_>) -> Held {
@@ -40,8 +50,8 @@ impl World {
             frozen,
         )?;
         hold(
-            (1..=BATCH_EVENTS_MAX).contains(&numbers.len()) && numbers.is_sorted(),
-            || format!("a batch of at most 5 events holds {numbers:?}"),
+            (1..=BATCH_EVENTS_MAX as usize).contains(&numbers.len()) && numbers.is_sorted(),
+            || format!("a batch of at most {BATCH_EVENTS_MAX} events holds {numbers:?}"),
         )?;
         let at_most_once = batch.mode == DeliveryMode::AtMostOnce;
         let is_of_mode = |number: &usize| self.at_most_once.get(*number) == Some(&at_most_once);
@@ -87,41 +97,34 @@ impl World {
         }
         let chosen = self.roll(self.out.len());
         let claimed = self.out.swap_remove(chosen);
-        let now = self.now;
-        let result = match self.roll(9) {
-            0 => Some(answered(&claimed, now, 500)),
-            1 => Some(answered(&claimed, now, 413)),
-            2 => Some(failed(&claimed, now, FailureKind::Timeout)),
-            3 => Some(failed(&claimed, now, FailureKind::Connect)),
-            4 => Some(given_back(&claimed)),
-            5 => None,
-            _ => Some(answered(&claimed, now, 200)),
+        let end = match self.roll(9) {
+            0 => End::Answered(500),
+            1 => End::Answered(413),
+            2 => End::Failed(FailureKind::Timeout),
+            3 => End::Failed(FailureKind::Connect),
+            4 => End::GivenBack,
+            5 => End::SenderDied,
+            _ => End::Answered(200),
         };
-        self.report(scene, &claimed, result)
+        self.report(scene, &claimed, end)
     }
 
-    /// Stores a result; without one the sender died.
-    fn report(&mut self, scene: &Scene<'_>, claimed: &Claimed, result: Option<Settlement>) -> Held {
+    /// Stores what came of a batch, and notes it.
+    fn report(&mut self, scene: &Scene<'_>, claimed: &Claimed, end: End) -> Held {
+        let now = self.now;
         let numbers = Self::numbers(scene, claimed)?;
-        let failure = result.as_ref().map(|result| {
-            let attempt = result.attempt.as_ref();
-            attempt.map(|(attempt, _)| attempt.result)
-        });
-        let never_left = match failure {
-            Some(None) => true,
-            Some(Some(AttemptResult::Failure(kind))) => kind.is_before_sending(),
-            _ => false,
-        };
-        let succeeded = failure == Some(Some(AttemptResult::Status(200)));
         let listener = self.listener(&claimed.batch.webhook_id)?;
-        if !never_left {
+        if !matches!(end, End::GivenBack | End::Failed(FailureKind::Connect)) {
             listener.arrived.extend(&numbers);
         }
         let is_deleted = listener.is_deleted;
-        let Some(result) = result else {
-            return Ok(());
+        let id = claimed.batch.id;
+        let result = match end {
+            End::Answered(status) => answered(claimed, now, status),
+            End::Failed(kind) => failed(claimed, now, kind),
+            End::GivenBack => given_back(claimed),
+            End::SenderDied => return Ok(()),
         };
-        let (now, id) = (self.now, claimed.batch.id);
         let lost = scene
             .storage
             .exchange(now, scene.unique(), vec![result], None)?
@@ -136,7 +139,7 @@ impl World {
         hold(!(is_deleted && lost.is_empty()), || {
             format!("a result for {id} was taken though its webhook is deleted")
         })?;
-        if succeeded && lost.is_empty() {
+        if matches!(end, End::Answered(200)) && lost.is_empty() {
             let listener = self.listener(&claimed.batch.webhook_id)?;
             for number in numbers {
                 hold(listener.accepted.insert(number), || {
@@ -163,8 +166,7 @@ impl World {
         for _ in 0..1000 {
             let out = std::mem::take(&mut self.out);
             for claimed in &out {
-                let success = answered(claimed, self.now, 200);
-                self.report(scene, claimed, Some(success))?;
+                self.report(scene, claimed, End::Answered(200))?;
             }
             let exchanged = scene.exchange(self.now, Vec::new(), 100)?;
             let is_idle = exchanged.claimed.is_empty() && !exchanged.more;
