@@ -1,10 +1,11 @@
 //! Several processes on one file.
 //!
 //! Goal: what the suite asks of several handles holds between processes too. Method: two children of
-//! this test claim and settle while the parent emits; each prints what it delivered.
+//! this test claim and settle while the parent emits; each prints what it delivered. Each has claimed one
+//! batch before either goes on, so that both take part however SQLite's lock is shared.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -21,7 +22,7 @@ const FILE: &str = "HOOKBOX_TEST_WORKED_ON";
 const NAME: &str = "conformance::processes::two_processes_deliver_each_event_once";
 
 const WEBHOOKS: usize = 4;
-const EVENTS: u64 = 1_500;
+const EVENTS: u64 = 600;
 
 #[test]
 fn two_processes_deliver_each_event_once() {
@@ -33,13 +34,17 @@ fn two_processes_deliver_each_event_once() {
     for number in 0..WEBHOOKS {
         bench.webhook(&number.to_string());
     }
+    bench.emit("0");
     let mut children = [start(&bench.path()), start(&bench.path())];
     let mut outputs = children.each_mut().map(|child| {
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         wait_for_ready(&mut lines);
         lines
     });
-    for number in 0..EVENTS {
+    for child in &mut children {
+        child.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
+    }
+    for number in 1..EVENTS {
         bench.emit(number.to_string());
     }
     for child in &mut children {
@@ -92,35 +97,50 @@ fn wait_for_ready(lines: &mut BufReader<ChildStdout>) {
     }
 }
 
-/// Delivers until the input has ended and nothing is left. No time passes, so that no lease ends.
+/// Claims a batch, says so, and when it is told to go on delivers until its input has ended and nothing
+/// is left. No time passes, so that no lease ends.
 fn work(path: &Path) {
     let storage = SqliteStorage::open(path, None).unwrap();
+    let mut turn = u64::from(std::process::id()) << 32;
+    let mut exchange = |results, batches_max| {
+        let request = ClaimRequest {
+            batches_max,
+            failing_max: batches_max,
+        };
+        // No two processes make the same batch ids.
+        turn += 1;
+        let exchanged = storage.exchange(START, turn, results, Some(request));
+        let exchanged = exchanged.unwrap();
+        assert_eq!(exchanged.lost, [], "a lease that is held");
+        exchanged
+    };
+    let mut claimed = exchange(Vec::new(), 1).claimed;
+    assert_eq!(claimed.len(), 1, "of four batches for two processes");
     println!("\nready");
+    let mut input = BufReader::new(std::io::stdin());
+    input.read_line(&mut String::new()).unwrap();
     let has_ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let _ = std::io::stdin().read(&mut [0]);
+            let _ = input.read(&mut [0]);
             has_ended.store(true, SeqCst);
         });
-        let mut claimed: Vec<Claimed> = Vec::new();
-        for turn in 0.. {
+        loop {
             let was_last = has_ended.load(SeqCst);
-            let request = ClaimRequest {
-                batches_max: 2,
-                failing_max: 2,
-            };
-            let results = claimed.iter().map(accepted).collect();
-            // No two processes make the same batch ids.
-            let seed = (u64::from(std::process::id()) << 32) + turn;
-            let exchanged = storage
-                .exchange(START, seed, results, Some(request))
-                .unwrap();
-            assert_eq!(exchanged.lost, [], "a lease that is held");
+            let writes = storage.foreign_writes().unwrap();
+            let exchanged = exchange(claimed.iter().map(accepted).collect(), 2);
             // Now that it is stored.
             claimed.iter().for_each(|one| print_events(&storage, one));
             claimed = exchanged.claimed;
             if was_last && claimed.is_empty() && !exchanged.more {
                 return;
+            }
+            // Idle, it leaves SQLite's lock to the others until one of them has written.
+            while claimed.is_empty()
+                && !has_ended.load(SeqCst)
+                && storage.foreign_writes().unwrap() == writes
+            {
+                std::thread::yield_now();
             }
         }
     });
