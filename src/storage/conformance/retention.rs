@@ -1,9 +1,9 @@
 //! What retention deletes, and what it must not.
 
 use super::held::{Failure, Held, hold, refused, same};
-use super::scene::{Scene, answered, at, given_back};
+use super::scene::{Scene, TYPE, answered, at, given_back, only};
 use super::{Check, Place};
-use crate::model::{AppId, AppState, RetrySchedule, Timestamp, WebhookId};
+use crate::model::{AppId, AppState, Events, RetrySchedule, Timestamp, WebhookId};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -91,14 +91,15 @@ struct Debt {
 
 fn keeps_what_is_owed(place: &Place) -> Held {
     let scene = Scene::open(place)?;
-    let owe = |name: &'static str| -> Held<Debt> {
+    let owe_of = |name: &'static str, events: Events| -> Held<Debt> {
         let app = scene.app_with(name, |policy| {
             policy.retry = RetrySchedule::Waits(Vec::new());
         })?;
-        let webhook = scene.webhook(&app)?;
+        let webhook = scene.webhook_with(&app, |webhook| webhook.events = events)?;
         scene.emit(&app, 1..2)?;
         Ok(Debt { name, app, webhook })
     };
+    let owe = |name| owe_of(name, only(&[TYPE])?);
     let disable = |debt: &Debt| {
         let webhook = &debt.webhook;
         scene.edit(&debt.app, webhook, |webhook| webhook.enabled = false)
@@ -124,7 +125,7 @@ fn keeps_what_is_owed(place: &Place) -> Held {
     let claimed = scene.claim_one(at(0))?;
     scene.settle(at(0), given_back(&claimed))?;
     disable(&parked)?;
-    let inactive = owe("inactive")?;
+    let inactive = owe_of("inactive", Events::All)?;
     disable(&inactive)?;
     let out = owe("out")?;
     let lease = scene.claim_one(at(0))?;
