@@ -54,20 +54,14 @@ fn complete_and_in_order(place: &Place) -> Held {
         emitted.extend(scene.emit(&app, number..number + 1)?);
         scene.emit(&other, number..number + 1)?;
     }
-    let batches: Vec<_> = scene
+    emitted.reverse();
+    let mut batches: Vec<_> = scene
         .drain(at(0))?
         .into_iter()
         .filter(|one| one.claimed.app.id == app)
         .map(|one| one.claimed.batch.id)
         .collect();
-    let newest_first = |ids: &mut dyn Iterator<Item = String>| -> Vec<String> {
-        let mut ids: Vec<_> = ids.collect();
-        ids.reverse();
-        ids
-    };
-    let events = newest_first(&mut emitted.iter().map(ToString::to_string));
-    let batches = newest_first(&mut batches.iter().map(ToString::to_string));
-    let text = |id: &dyn ToString| id.to_string();
+    batches.reverse();
     for limit in [1, 2, 3, 7, 1000] {
         let by = format!("by pages of {limit}");
         let apps = scene.apps(limit)?;
@@ -78,13 +72,13 @@ fn complete_and_in_order(place: &Place) -> Held {
         let webhooks: Vec<_> = webhooks.into_iter().map(|webhook| webhook.id).collect();
         same(&format!("the webhooks {by}"), &webhooks, &ids)?;
         let listed = scene.events(&app, limit)?;
-        let listed: Vec<_> = listed.iter().map(|event| text(&event.id)).collect();
-        same(&format!("the events {by}"), &listed, &events)?;
+        let listed: Vec<_> = listed.iter().map(|event| event.id).collect();
+        same(&format!("the events {by}"), &listed, &emitted)?;
         let listed = scene.batches(&app, limit)?;
-        let listed: Vec<_> = listed.iter().map(|batch| text(&batch.id)).collect();
+        let listed: Vec<_> = listed.iter().map(|batch| batch.id).collect();
         same(&format!("the batches {by}"), &listed, &batches)?;
         let listed = scene.attempts(&app, limit)?;
-        let listed: Vec<_> = listed.iter().map(|one| text(&one.batch_id)).collect();
+        let listed: Vec<_> = listed.iter().map(|one| one.batch_id).collect();
         same(&format!("the attempts {by}"), &listed, &batches)?;
     }
     Ok(())

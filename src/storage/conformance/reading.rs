@@ -195,11 +195,9 @@ fn nothing_wrong(place: &Place) -> Held {
         &scene.storage.is_read_only(),
         &false,
     )?;
-    hold(scene.storage.stats()?.last_position >= 13, || {
-        format!(
-            "the last position after 13 events is {}",
-            scene.storage.stats().map_or(0, |s| s.last_position)
-        )
+    let last = scene.storage.stats()?.last_position;
+    hold(last >= 13, || {
+        format!("the last position after 13 events is {last}")
     })
 }
 

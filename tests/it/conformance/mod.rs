@@ -7,11 +7,12 @@ mod breakers;
 mod processes;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, Weak};
 
 use hookbox::storage::conformance::{self, Place};
 use hookbox::storage::sqlite::SqliteStorage;
+use hookbox::{Error, StorageFault};
 
 use super::support::{Hooks, Wrapped};
 
@@ -88,4 +89,35 @@ fn a_run_names_everything_that_is_broken() {
     ] {
         assert!(text.contains(name), "{text}");
     }
+}
+
+/// A file that cannot be opened while it is open, and one that cannot be opened again.
+#[test]
+fn what_a_place_cannot_do_is_not_asked_of_it() {
+    conformance::run(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let open = Mutex::new(Weak::<SqliteStorage>::new());
+        let place = Place::new(move || {
+            let mut open = open.lock().unwrap();
+            if open.strong_count() > 0 {
+                return Err(Error::storage(StorageFault::Busy, "it is open already"));
+            }
+            let storage = SqliteStorage::open(&folder.path().join("box.db"), None)?;
+            let storage = Arc::new(storage);
+            *open = Arc::downgrade(&storage);
+            Ok(storage)
+        });
+        place.one_at_a_time()
+    });
+    conformance::run(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::new(move || {
+            let path = folder.path().join("box.db");
+            if path.exists() {
+                return Err(Error::storage(StorageFault::Io, "it was opened before"));
+            }
+            Ok(Arc::new(SqliteStorage::open(&path, None)?))
+        });
+        place.forgets()
+    });
 }
