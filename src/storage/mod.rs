@@ -4,16 +4,22 @@
 //! change survives power loss; when it returns an error nothing was changed, except for
 //! [`StorageFault::CommitUnknown`](crate::StorageFault), where it is unknown. Times and random
 //! values come in as arguments. The decisions are not the storage's own: it calls the pure rules
-//! of [`crate::machine`] inside its transactions, so that all storages mean the same.
+//! of [`crate::machine`] inside its transactions, so that all storages mean the same. Whoever writes
+//! one runs `storage::conformance` over it (feature `testing`): each promise made here is checked there.
 //!
 //! Positions are given in commit order. (An engine where commit order is not sequence order gives
 //! them later, when it routes.) A subscription holds between two positions: the webhook is owed
 //! exactly the events of its app, type and environment that lie between them.
 
+<<<<<<< HEAD
 mod commit;
 #[cfg(any(feature = "sqlite", feature = "redb"))]
 mod file;
 pub mod kv;
+=======
+#[cfg(feature = "testing")]
+pub mod conformance;
+>>>>>>> conf
 mod outbox;
 mod rows;
 #[cfg(feature = "sqlite")]

@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 mod batches;
+mod conformance;
 mod delivery;
 mod durability;
 mod emit;

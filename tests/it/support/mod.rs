@@ -2,6 +2,7 @@
 //! scripted, and a real receiver on the loopback interface.
 
 mod faulty;
+mod wrapped;
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -19,7 +20,8 @@ use hookbox::storage::{BatchFilter, PageRequest};
 use hookbox::transport::{Method, Request, Response, Transport, TransportError};
 use hookbox::{Hookbox, Options};
 
-pub use faulty::FaultyStorage;
+pub use faulty::Faults;
+pub use wrapped::{Hooks, Wrapped};
 
 pub const APP: &str = "54e9ujn";
 pub const TYPE: &str = "user.created";
