@@ -11,15 +11,12 @@
 //! them later, when it routes.) A subscription holds between two positions: the webhook is owed
 //! exactly the events of its app, type and environment that lie between them.
 
-<<<<<<< HEAD
 mod commit;
+#[cfg(feature = "testing")]
+pub mod conformance;
 #[cfg(any(feature = "sqlite", feature = "redb"))]
 mod file;
 pub mod kv;
-=======
-#[cfg(feature = "testing")]
-pub mod conformance;
->>>>>>> conf
 mod outbox;
 mod rows;
 #[cfg(feature = "sqlite")]
