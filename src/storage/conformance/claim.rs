@@ -6,7 +6,7 @@ use super::held::{Held, hold, same};
 use super::scene::{Scene, answered, at, just_before};
 use super::{Check, Place};
 use crate::model::{Ordering, RateLimit, WebhookId};
-use crate::storage::{ClaimRequest, StoredWebhook};
+use crate::storage::{ClaimRequest, Claimed, StoredWebhook};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -25,6 +25,12 @@ pub(super) const CHECKS: &[Check] = &[
         promise: "A webhook has no more fresh batches out than its concurrency, and no more requests a second \
                   than its rate limit.",
         keeps: concurrency_and_rate,
+    },
+    Check {
+        name: "a_full_batch_goes_beside_the_first",
+        promise: "Beyond its concurrency a webhook gets batches only as long as each is full, up to its \
+                  concurrency for full ones.",
+        keeps: full_batches,
     },
     Check {
         name: "first_in_first_out_holds_back",
@@ -164,6 +170,35 @@ fn concurrency_and_rate(place: &Place) -> Held {
         "batches claimed at 0, 0, 1 and 2 s under a limit of 2 a second",
         &counts,
         &[2, 0, 2, 2],
+    )
+}
+
+fn full_batches(place: &Place) -> Held {
+    let scene = Scene::open(place)?;
+    let app = scene.app_with("app", |policy| {
+        policy.batch_events_max = 2;
+        policy.concurrency_full = 3;
+    })?;
+    scene.webhook(&app)?;
+    scene.emit(&app, 0..3)?;
+    let sizes = |claimed: Vec<Claimed>| -> Vec<usize> {
+        claimed
+            .iter()
+            .map(|one| one.batch.positions.len())
+            .collect()
+    };
+    let first = scene.claim(at(0), 10)?;
+    same(
+        "events in each batch, of three",
+        &sizes(first.clone()),
+        &[2],
+    )?;
+    scene.emit(&app, 3..9)?;
+    scene.settle(at(0), answered(&first[0], at(0), 200))?;
+    same(
+        "events in each batch, of the seven left",
+        &sizes(scene.claim(at(0), 10)?),
+        &[2, 2, 2],
     )
 }
 

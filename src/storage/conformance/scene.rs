@@ -136,6 +136,8 @@ impl<'a> Scene<'a> {
     ) -> Held<AppId> {
         let mut profile = Profile::prelude();
         profile.delivery.jitter_percent = 0;
+        // One batch at a time, full or not, unless a check is about that.
+        profile.delivery.concurrency_full = 1;
         change(&mut profile.delivery);
         let id = AppId::parse(name)?;
         let app = App {
