@@ -27,7 +27,7 @@ use crate::storage::tables::{Database, Tables};
 use crate::storage::{
     AttemptFilter, BacklogRow, BatchFilter, ClaimRequest, EditKeys, EditWebhook, EventFilter,
     Exchanged, Page, PageRequest, PreparedEvent, Settlement, Storage, StorageStats, StoredKey,
-    StoredWebhook, WebhookFilter,
+    StoredWebhook, Wake, WebhookFilter,
 };
 use cache::Cache;
 use prune::PruneCursor;
@@ -186,6 +186,10 @@ impl<D: Database> Storage for TableStorage<D> {
 
     fn foreign_writes(&self) -> Result<i64> {
         self.database.foreign_writes()
+    }
+
+    fn on_foreign_write(&self, wake: Wake) {
+        self.database.on_foreign_write(wake);
     }
 
     fn resend(&self, app: &AppId, batch: &BatchId, now: Timestamp) -> Result<Batch> {
