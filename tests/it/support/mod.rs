@@ -2,6 +2,8 @@
 //! scripted, and a real receiver on the loopback interface.
 
 mod faulty;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -179,13 +181,16 @@ pub fn events_in(request: &Request) -> Vec<(String, serde_json::Value)> {
         .collect()
 }
 
-/// A box in a temporary folder, on a hand-set clock and a scripted transport, with one app.
+/// A box in a temporary folder (or, where `HOOKBOX_TEST_ENGINE` is `postgres`, in a schema), on a hand-set clock and a scripted transport, with one app.
 pub struct Bench {
     pub hooks: Hookbox,
     pub clock: Arc<HandClock>,
     pub net: Arc<FakeTransport>,
     notices: Arc<Mutex<Vec<Notice>>>,
     pub folder: tempfile::TempDir,
+    path: PathBuf,
+    #[cfg(feature = "postgres")]
+    pub schema: Option<postgres::Schema>,
 }
 
 impl Bench {
@@ -194,7 +199,30 @@ impl Bench {
     }
 
     pub fn with(change: impl FnOnce(Options) -> Options) -> Self {
+        #[cfg(feature = "postgres")]
+        if std::env::var("HOOKBOX_TEST_ENGINE").is_ok_and(|engine| engine == "postgres") {
+            return Self::on_postgres(change);
+        }
         let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("box.db");
+        Self::at(path, folder, change)
+    }
+
+    /// A box in a schema of its own.
+    #[cfg(feature = "postgres")]
+    pub fn on_postgres(change: impl FnOnce(Options) -> Options) -> Self {
+        let schema = postgres::Schema::new();
+        let path = PathBuf::from(schema.url());
+        let mut bench = Self::at(path, tempfile::tempdir().unwrap(), change);
+        bench.schema = Some(schema);
+        bench
+    }
+
+    fn at(
+        path: PathBuf,
+        folder: tempfile::TempDir,
+        change: impl FnOnce(Options) -> Options,
+    ) -> Self {
         let (clock, net) = (HandClock::new(), FakeTransport::new());
         let notices = Arc::<Mutex<Vec<Notice>>>::default();
         let heard = notices.clone();
@@ -202,7 +230,7 @@ impl Bench {
             .on_notice(move |notice| heard.lock().unwrap().push(notice.clone()))
             .clock(clock.clone())
             .transport(net.clone());
-        let hooks = change(options).open(folder.path().join("box.db")).unwrap();
+        let hooks = change(options).open(&path).unwrap();
         hooks.create_app(APP).unwrap();
         Self {
             hooks,
@@ -210,11 +238,14 @@ impl Bench {
             net,
             notices,
             folder,
+            path,
+            #[cfg(feature = "postgres")]
+            schema: None,
         }
     }
 
     pub fn path(&self) -> PathBuf {
-        self.folder.path().join("box.db")
+        self.path.clone()
     }
 
     /// The notices so far.
