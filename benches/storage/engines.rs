@@ -9,17 +9,26 @@ use hookbox::storage::sqlite::SqliteStorage;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     Sqlite,
+    #[cfg(feature = "postgres")]
+    Postgres,
 }
 
 impl Engine {
     /// Those that can be measured here.
     pub fn all() -> Vec<Self> {
-        vec![Self::Sqlite]
+        let mut all = vec![Self::Sqlite];
+        #[cfg(feature = "postgres")]
+        if postgres::server().is_some() {
+            all.push(Self::Postgres);
+        }
+        all
     }
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
+            #[cfg(feature = "postgres")]
+            Self::Postgres => "postgres",
         }
     }
 }
@@ -28,13 +37,20 @@ impl Engine {
 pub struct Place {
     engine: Engine,
     folder: tempfile::TempDir,
+    #[cfg(feature = "postgres")]
+    schema: Option<postgres::Schema>,
 }
 
 impl Place {
     pub fn new(engine: Engine) -> Self {
         // Beside the build, not in /tmp: that may be no disk at all.
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        Self { engine, folder }
+        Self {
+            engine,
+            folder,
+            #[cfg(feature = "postgres")]
+            schema: (engine == Engine::Postgres).then(postgres::Schema::new),
+        }
     }
 
     pub fn open(&self) -> Arc<dyn Storage> {
@@ -43,7 +59,58 @@ impl Place {
                 let path = self.folder.path().join("box.db");
                 Arc::new(SqliteStorage::open(&path, None).unwrap())
             }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres => self.schema.as_ref().unwrap().open(),
         }
+    }
+}
+
+/// A server that is there, and a schema in it for each place.
+#[cfg(feature = "postgres")]
+mod postgres {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+    use hookbox::storage::Storage;
+    use hookbox::storage::postgres::{PostgresOptions, PostgresStorage};
+    use postgres::{Client, NoTls};
+
+    pub fn server() -> Option<String> {
+        std::env::var("HOOKBOX_TEST_POSTGRES").ok()
+    }
+
+    pub struct Schema(String);
+
+    impl Schema {
+        pub fn new() -> Self {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            let name = format!("b{}_{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
+            run(&format!("CREATE SCHEMA {name}"));
+            Self(name)
+        }
+
+        pub fn open(&self) -> Arc<dyn Storage> {
+            let url = server().unwrap();
+            let and = if url.contains('?') { '&' } else { '?' };
+            let url = format!("{url}{and}options=-csearch_path%3D{}", self.0);
+            // One for each thread that is measured.
+            let options = PostgresOptions {
+                pool_size: Some(16),
+                ..PostgresOptions::default()
+            };
+            Arc::new(PostgresStorage::open(&url, options).unwrap())
+        }
+    }
+
+    impl Drop for Schema {
+        fn drop(&mut self) {
+            run(&format!("DROP SCHEMA {} CASCADE", self.0));
+        }
+    }
+
+    fn run(sql: &str) {
+        let mut client = Client::connect(&server().unwrap(), NoTls).unwrap();
+        client.batch_execute(sql).unwrap();
     }
 }
 

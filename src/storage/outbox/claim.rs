@@ -37,16 +37,19 @@ const LEASES_MAX: usize = 10_000;
 /// Rounds over the ready webhooks per claim; what is left then waits for the next claim.
 const ROUNDS_MAX: usize = 16;
 
-/// Claims into `exchanged`; true when there is more to do at once.
+/// Claims into `exchanged`; true when there is more to do at once. Looks at every timer when asked:
+/// after the clock was set back, and at the start, when it may have been, those that are further away
+/// than any wait were set by a clock that was ahead.
 pub(super) fn claim(
     tables: &dyn Tables,
     cache: &Cache,
     now: Timestamp,
     request: ClaimRequest,
+    all_timers: bool,
     random: &mut Prng,
     exchanged: &mut Exchanged,
 ) -> Result<bool> {
-    let mut more = wake_timers(tables, cache, now)?;
+    let mut more = wake_timers(tables, now, all_timers)?;
     // Failing webhooks first: their share is small, and the well must not starve their retries.
     let failing_max = request.failing_max.min(request.batches_max);
     for (failing, end) in [(true, failing_max), (false, request.batches_max)] {
@@ -156,11 +159,9 @@ fn look_at(
     tables.save_state(&state)
 }
 
-/// Marks the webhooks whose time has come; true when there are more. After the clock was set back
-/// (and at the start, when it may have been) every timer is looked at: those that are further away
-/// than any wait were set by a clock that was ahead.
-fn wake_timers(tables: &dyn Tables, cache: &Cache, now: Timestamp) -> Result<bool> {
-    if cache.clock_was_set_back(now) {
+/// Marks the webhooks whose time has come, or all that have one; true when there are more.
+fn wake_timers(tables: &dyn Tables, now: Timestamp, all: bool) -> Result<bool> {
+    if all {
         tables.wake_timers(None, usize::MAX)?;
         return Ok(false);
     }

@@ -15,6 +15,7 @@ pub(super) fn exchange(
     seed: u64,
     results: &[Settlement],
     claim: Option<ClaimRequest>,
+    all_timers: bool,
 ) -> Result<Exchanged> {
     let mut exchanged = Exchanged::default();
     let mut random = Prng::new(seed);
@@ -48,7 +49,15 @@ pub(super) fn exchange(
     }
     if let Some(request) = claim {
         let unrouted = route::route(tables, now)?;
-        let more = claim::claim(tables, cache, now, request, &mut random, &mut exchanged)?;
+        let more = claim::claim(
+            tables,
+            cache,
+            now,
+            request,
+            all_timers,
+            &mut random,
+            &mut exchanged,
+        )?;
         exchanged.more = more || unrouted;
     }
     Ok(exchanged)

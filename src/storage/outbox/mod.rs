@@ -167,9 +167,11 @@ impl<D: Database> Storage for TableStorage<D> {
         claim: Option<ClaimRequest>,
     ) -> Result<Exchanged> {
         let cache = Arc::clone(&self.cache);
-        let exchanged = self
-            .database
-            .write(move |tables| exchange::exchange(tables, &cache, now, seed, &results, claim));
+        // Asked once, however often the transaction is run.
+        let all_timers = claim.is_some() && cache.clock_was_set_back(now);
+        let exchanged = self.database.write(move |tables| {
+            exchange::exchange(tables, &cache, now, seed, &results, claim, all_timers)
+        });
         if exchanged.is_err() {
             self.cache.forget_clock();
         }

@@ -4,27 +4,41 @@ use crate::error::Result;
 use crate::model::{Attempt, AttemptResult};
 use crate::storage::tables::{Numbered, OfWebhook};
 
+use super::memory::NewAttempt;
 use super::rows::{self, number};
 use super::session::{Db, limit};
 
-pub(super) fn insert(db: &Db<'_>, batch_no: i64, webhook_no: i64, attempt: &Attempt) -> Result<()> {
-    let (status, error) = match attempt.result {
-        AttemptResult::Status(status) => (Some(i32::from(status)), None),
-        AttemptResult::Failure(kind) => (None, Some(kind.as_str())),
+pub(super) fn insert(db: &Db<'_>, attempts: &[NewAttempt]) -> Result<()> {
+    fn column<T>(attempts: &[NewAttempt], value: impl Fn(&NewAttempt) -> T) -> Vec<T> {
+        attempts.iter().map(value).collect()
+    }
+    let status = |one: &NewAttempt| match one.attempt.result {
+        AttemptResult::Status(status) => Some(i32::from(status)),
+        AttemptResult::Failure(_) => None,
     };
+    let error = |one: &NewAttempt| match one.attempt.result {
+        AttemptResult::Status(_) => None,
+        AttemptResult::Failure(kind) => Some(kind.as_str()),
+    };
+    let millis = |one: &NewAttempt| i64::try_from(one.attempt.duration_ms).unwrap_or(i64::MAX);
     db.execute(
         "INSERT INTO hookbox_attempt (batch_no, webhook_no, number, started_at, duration_ms,
              http_status, error, excerpt)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+         SELECT batch_no, webhook_no, number, started_at, duration_ms, http_status, error, excerpt
+         FROM unnest($1::BIGINT[], $2::BIGINT[], $3::BIGINT[], $4::BIGINT[], $5::BIGINT[],
+             $6::INTEGER[], $7::TEXT[], $8::TEXT[]) WITH ORDINALITY
+             AS v (batch_no, webhook_no, number, started_at, duration_ms, http_status, error,
+                   excerpt, n)
+         ORDER BY n",
         &[
-            &batch_no,
-            &webhook_no,
-            &i64::from(attempt.number),
-            &attempt.started_at.as_millis(),
-            &i64::try_from(attempt.duration_ms).unwrap_or(i64::MAX),
-            &status,
-            &error,
-            &storable(&attempt.excerpt),
+            &column(attempts, |one| one.batch_no),
+            &column(attempts, |one| one.webhook_no),
+            &column(attempts, |one| i64::from(one.attempt.number)),
+            &column(attempts, |one| one.attempt.started_at.as_millis()),
+            &column(attempts, millis),
+            &column(attempts, status),
+            &column(attempts, error),
+            &column(attempts, |one| storable(&one.attempt.excerpt)),
         ],
     )?;
     Ok(())

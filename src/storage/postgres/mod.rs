@@ -12,6 +12,7 @@ mod error;
 mod listen;
 mod log;
 mod marks;
+mod memory;
 mod migrate;
 mod pool;
 mod ready;
@@ -23,6 +24,7 @@ mod tables;
 mod transaction;
 mod upkeep;
 mod webhooks;
+mod working;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -92,6 +92,5 @@ pub(super) fn webhooks(
     if found.is_empty() {
         held.borrow_mut().push(app.to_owned());
     }
-    state::note(marks, &found)?;
-    found.iter().map(|row| number(row, "webhook_no")).collect()
+    state::locked(marks, &found)
 }

@@ -12,56 +12,19 @@ use crate::storage::tables::{
     BatchRow, Entry, Numbered, OfWebhook, OldBatch, Replay, Span, Subscription, Tables, Unrouted,
     WebhookState,
 };
-use crate::storage::{PreparedEvent, StorageStats, StoredKey, StoredWebhook, WebhookFilter};
+use crate::storage::{PreparedEvent, StoredKey, StoredWebhook, WebhookFilter};
 
-use super::marks::Marks;
-use super::ready::HeldApps;
-use super::session::Db;
+use super::memory::Held;
+use super::working::PgTables;
 use super::{apps, attempts, batches, emit, entries, log, ready, route, state, upkeep, webhooks};
-
-/// The tables as a connection sees them in its transaction.
-pub(super) struct PgTables<'a> {
-    pub(super) db: Db<'a>,
-    marks: Marks,
-    held: HeldApps,
-}
-
-impl<'a> PgTables<'a> {
-    pub(super) fn new(db: Db<'a>) -> Self {
-        Self {
-            db,
-            marks: Marks::default(),
-            held: HeldApps::default(),
-        }
-    }
-
-    pub(super) fn check_server(&self) -> Result<Vec<String>> {
-        upkeep::check(&self.db)
-    }
-
-    pub(super) fn stats(&self) -> Result<StorageStats> {
-        upkeep::stats(&self.db)
-    }
-
-    /// What is left to do before the commit. Whether somebody should look for work after it.
-    pub(super) fn finish(&self) -> Result<bool> {
-        self.marks.make_up(&self.db)
-    }
-}
 
 impl Tables for PgTables<'_> {
     fn nested(&self, work: &mut dyn FnMut() -> Result<()>) -> Result<()> {
-        self.db.command("SAVEPOINT hookbox_part")?;
-        let result = work();
-        if result.is_err() && self.db.failure().is_none() {
-            self.db.roll_back_to("hookbox_part")?;
-        }
-        result?;
-        self.db.command("RELEASE hookbox_part")
+        self.part(work)
     }
 
     fn lock_log(&self) -> Result<()> {
-        route::lock_log(&self.db, &self.marks)
+        route::lock_log(self.afresh()?, &self.marks)
     }
 
     fn lock_app(&self, app: &AppId) -> Result<()> {
@@ -69,11 +32,13 @@ impl Tables for PgTables<'_> {
     }
 
     fn lock_webhook(&self, webhook_no: i64) -> Result<()> {
-        state::lock(&self.db, &self.marks, webhook_no)
+        let db = self.afresh()?;
+        self.locked(state::lock(db, &self.marks, webhook_no)?);
+        Ok(())
     }
 
     fn lock_webhooks_of(&self, batches: &[BatchId]) -> Result<()> {
-        state::lock_of_batches(&self.db, &self.marks, batches)
+        self.lock_of_batches(batches)
     }
 
     fn insert_app(&self, app: &App) -> Result<bool> {
@@ -89,7 +54,7 @@ impl Tables for PgTables<'_> {
     }
 
     fn app_version(&self, id: &AppId) -> Result<Option<i64>> {
-        apps::version(&self.db, id)
+        self.version_of_app(id)
     }
 
     fn apps(&self, after: &str, limit: usize) -> Result<Vec<App>> {
@@ -97,11 +62,11 @@ impl Tables for PgTables<'_> {
     }
 
     fn set_app_state(&self, id: &AppId, state: AppState, ready: bool) -> Result<()> {
-        apps::set_state(&self.db, id, state, ready)
+        apps::set_state(self.afresh()?, id, state, ready)
     }
 
     fn delete_of_app(&self, id: &AppId, limit: usize) -> Result<bool> {
-        apps::delete_slice(&self.db, id, limit)
+        apps::delete_slice(self.afresh()?, id, limit)
     }
 
     fn event_types(&self) -> Result<Vec<EventType>> {
@@ -129,7 +94,7 @@ impl Tables for PgTables<'_> {
     }
 
     fn insert_webhook(&self, webhook: &StoredWebhook, cursor: Position) -> Result<i64> {
-        webhooks::insert(&self.db, webhook, cursor)
+        webhooks::insert(self.afresh()?, webhook, cursor)
     }
 
     fn webhook_no(&self, app: &AppId, id: &WebhookId) -> Result<Option<i64>> {
@@ -137,11 +102,11 @@ impl Tables for PgTables<'_> {
     }
 
     fn webhook(&self, no: i64) -> Result<StoredWebhook> {
-        webhooks::get(&self.db, no)
+        webhooks::get(self.written()?, no)
     }
 
     fn webhook_version(&self, no: i64) -> Result<i64> {
-        webhooks::version(&self.db, no)
+        self.version_of_webhook(no)
     }
 
     fn webhooks(
@@ -151,19 +116,19 @@ impl Tables for PgTables<'_> {
         after: i64,
         limit: usize,
     ) -> Result<Vec<Numbered<Webhook>>> {
-        webhooks::list(&self.db, app, filter, after, limit)
+        webhooks::list(self.written()?, app, filter, after, limit)
     }
 
     fn update_webhook(&self, no: i64, webhook: &StoredWebhook) -> Result<()> {
-        webhooks::update(&self.db, no, webhook)
+        webhooks::update(self.afresh()?, no, webhook)
     }
 
     fn delete_webhook(&self, no: i64) -> Result<()> {
-        webhooks::delete(&self.db, no)
+        webhooks::delete(self.afresh()?, no)
     }
 
     fn subscriptions(&self, webhook_no: i64) -> Result<Vec<Subscription>> {
-        webhooks::subscriptions(&self.db, webhook_no)
+        self.subscriptions_of(webhook_no)
     }
 
     fn replace_subscriptions(
@@ -172,28 +137,28 @@ impl Tables for PgTables<'_> {
         webhook_no: i64,
         subscriptions: &[Subscription],
     ) -> Result<()> {
-        webhooks::replace_subscriptions(&self.db, app, webhook_no, subscriptions)
+        webhooks::replace_subscriptions(self.afresh()?, app, webhook_no, subscriptions)
     }
 
     fn delete_passed_subscriptions(&self) -> Result<()> {
-        webhooks::delete_passed_subscriptions(&self.db)
+        webhooks::delete_passed_subscriptions(self.written()?)
     }
 
     fn awaited_by(&self, event: &Event, limit: usize) -> Result<Vec<WebhookId>> {
-        webhooks::awaited_by(&self.db, event, limit)
+        webhooks::awaited_by(self.written()?, event, limit)
     }
 
     fn state(&self, webhook_no: i64) -> Result<WebhookState> {
-        state::load(&self.db, webhook_no)
+        self.state_of(webhook_no)
     }
 
     fn save_state(&self, state: &WebhookState) -> Result<()> {
         self.marks.saved(state.webhook_no, state.has_backlog);
-        state::save(&self.db, state)
+        self.pend(|memory| memory.save_state(state))
     }
 
     fn look_later(&self, webhook_no: i64, at: Timestamp) -> Result<()> {
-        state::look_later(&self.db, webhook_no, at)
+        state::look_later(self.afresh()?, webhook_no, at)
     }
 
     fn mark_backlog(
@@ -203,31 +168,37 @@ impl Tables for PgTables<'_> {
         last: Position,
         now: Timestamp,
     ) -> Result<()> {
-        state::mark_backlog(&self.db, app, event_type, last, now)
+        state::mark_backlog(self.afresh()?, app, event_type, last, now)
     }
 
     fn wake_timers(&self, now: Option<Timestamp>, limit: usize) -> Result<usize> {
-        ready::wake_timers(&self.db, now, limit)
+        ready::wake_timers(self.afresh()?, now, limit)
     }
 
     fn next_timer(&self) -> Result<Option<Timestamp>> {
-        ready::next_timer(&self.db)
+        ready::next_timer(self.written()?)
     }
 
     fn ready_apps(&self, failing: bool, limit: usize, start: &str) -> Result<Vec<String>> {
-        ready::apps(&self.db, &self.held, failing, limit, start)
+        ready::apps(self.written()?, &self.held_apps, failing, limit, start)
     }
 
     fn ready_webhooks(&self, failing: bool, app: &str, limit: usize) -> Result<Vec<i64>> {
-        ready::webhooks(&self.db, &self.marks, &self.held, failing, app, limit)
+        let (db, held) = (self.written()?, &self.held_apps);
+        let found = ready::webhooks(db, &self.marks, held, failing, app, limit)?;
+        Ok(self.locked(found))
     }
 
     fn replay(&self, webhook_no: i64) -> Result<Option<Replay>> {
-        state::replay(&self.db, webhook_no)
+        let none = |held: &mut Held| (!held.may_have_replays).then_some(());
+        match self.remembered(webhook_no, none)? {
+            Some(()) => Ok(None),
+            None => state::replay(&self.db, webhook_no),
+        }
     }
 
     fn insert_replay(&self, webhook_no: i64, cursor: Position, until: Position) -> Result<()> {
-        state::insert_replay(&self.db, webhook_no, cursor, until)
+        state::insert_replay(self.afresh()?, webhook_no, cursor, until)
     }
 
     fn save_replay(&self, _webhook_no: i64, replay: Replay) -> Result<()> {
@@ -240,10 +211,13 @@ impl Tables for PgTables<'_> {
     }
 
     fn head(&self) -> Result<Position> {
-        log::head(&self.db)
+        let known = self.memory.borrow().head;
+        known.map_or_else(|| log::head(&self.db), Ok)
     }
 
     fn unrouted(&self, limit: usize) -> Result<Unrouted> {
+        // Positions may be given: the head moves.
+        self.memory.borrow_mut().head = None;
         route::unrouted(&self.db, &self.marks, limit)
     }
 
@@ -300,19 +274,19 @@ impl Tables for PgTables<'_> {
     }
 
     fn insert_batch(&self, webhook_no: i64, batch: &Batch) -> Result<i64> {
-        batches::insert(&self.db, webhook_no, batch)
+        self.add_batch(webhook_no, batch)
     }
 
     fn update_batch(&self, row: &BatchRow) -> Result<()> {
-        batches::update(&self.db, row)
+        self.pend(|memory| memory.update_batch(row))
     }
 
     fn batch(&self, id: &BatchId) -> Result<Option<BatchRow>> {
-        batches::find(&self.db, id)
+        self.find_batch(id)
     }
 
     fn in_flight(&self, webhook_no: i64) -> Result<InFlight> {
-        batches::in_flight(&self.db, webhook_no)
+        self.in_flight_of(webhook_no)
     }
 
     fn unsettled(
@@ -322,7 +296,7 @@ impl Tables for PgTables<'_> {
         order: Ordering,
         limit: usize,
     ) -> Result<Vec<BatchRow>> {
-        batches::unsettled(&self.db, webhook_no, status, order, limit)
+        batches::unsettled(self.written()?, webhook_no, status, order, limit)
     }
 
     fn earliest(
@@ -331,11 +305,19 @@ impl Tables for PgTables<'_> {
         status: BatchStatus,
         order: Ordering,
     ) -> Result<Option<Timestamp>> {
-        batches::earliest(&self.db, webhook_no, status, order)
+        let known = match (status, order) {
+            (BatchStatus::Leased, Ordering::None) => self.first_lease_end_of(webhook_no)?,
+            (BatchStatus::Waiting, Ordering::None) => self.first_due_of(webhook_no)?,
+            _ => None,
+        };
+        match known {
+            Some(at) => Ok(at),
+            None => batches::earliest(self.written()?, webhook_no, status, order),
+        }
     }
 
     fn count_unsettled(&self, webhook_no: i64, status: BatchStatus) -> Result<u64> {
-        batches::count_unsettled(&self.db, webhook_no, status)
+        batches::count_unsettled(self.written()?, webhook_no, status)
     }
 
     fn batches(
@@ -345,15 +327,15 @@ impl Tables for PgTables<'_> {
         before: i64,
         limit: usize,
     ) -> Result<Vec<BatchRow>> {
-        batches::list(&self.db, of, status, before, limit)
+        batches::list(self.written()?, of, status, before, limit)
     }
 
     fn batches_holding(&self, app: &AppId, position: Position) -> Result<Vec<Batch>> {
-        batches::holding(&self.db, app, position)
+        batches::holding(self.written()?, app, position)
     }
 
     fn insert_attempt(&self, batch_no: i64, webhook_no: i64, attempt: &Attempt) -> Result<()> {
-        attempts::insert(&self.db, batch_no, webhook_no, attempt)
+        self.add_attempt(batch_no, webhook_no, attempt)
     }
 
     fn attempts(
@@ -363,15 +345,15 @@ impl Tables for PgTables<'_> {
         before: i64,
         limit: usize,
     ) -> Result<Vec<Numbered<Attempt>>> {
-        attempts::list(&self.db, of, batch_no, before, limit)
+        attempts::list(self.written()?, of, batch_no, before, limit)
     }
 
     fn batches_after(&self, no: i64, limit: usize) -> Result<Vec<OldBatch>> {
-        upkeep::batches_after(&self.db, no, limit)
+        upkeep::batches_after(self.written()?, no, limit)
     }
 
     fn delete_batch(&self, no: i64) -> Result<()> {
-        upkeep::delete_batch(&self.db, no)
+        self.pend(|memory| memory.pending.deleted_batches.push(no))
     }
 
     fn events_after(
@@ -384,14 +366,14 @@ impl Tables for PgTables<'_> {
     }
 
     fn still_owed(&self, first: Position, last: Position) -> Result<BTreeSet<Position>> {
-        upkeep::still_owed(&self.db, first, last)
+        upkeep::still_owed(self.written()?, first, last)
     }
 
     fn delete_event(&self, position: Position) -> Result<()> {
-        upkeep::delete_event(&self.db, position)
+        self.pend(|memory| memory.pending.deleted_events.push(position))
     }
 
     fn contradictions(&self) -> Result<Vec<String>> {
-        upkeep::contradictions(&self.db)
+        upkeep::contradictions(self.written()?)
     }
 }

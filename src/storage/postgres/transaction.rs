@@ -7,7 +7,7 @@ use crate::error::{Error, Result, StorageFault};
 
 use super::pool::Pool;
 use super::session::{Db, Failure};
-use super::tables::PgTables;
+use super::working::PgTables;
 
 /// How often a transaction is run at most.
 const RUNS_MAX: u32 = 6;
@@ -32,8 +32,9 @@ pub(super) fn run<T>(
     work: impl Fn(&PgTables<'_>) -> Result<T>,
 ) -> Result<(T, bool)> {
     let mut runs = 1;
+    let mut careful = false;
     loop {
-        let (result, failure) = run_once(pool, purpose, &work);
+        let (result, failure) = run_once(pool, purpose, careful, &work);
         let error = match result {
             Ok(done) => return Ok(done),
             Err(error) => error,
@@ -48,6 +49,7 @@ pub(super) fn run<T>(
         if failure == Failure::Repeatable {
             std::thread::park_timeout(PAUSE * (1 << runs));
         }
+        careful |= failure == Failure::NeedsCare;
         runs += 1;
     }
 }
@@ -55,15 +57,17 @@ pub(super) fn run<T>(
 fn run_once<T>(
     pool: &Pool,
     purpose: Purpose,
+    careful: bool,
     work: &impl Fn(&PgTables<'_>) -> Result<T>,
 ) -> (Result<(T, bool)>, Option<Failure>) {
     let mut session = match pool.get() {
         Ok(session) => session,
         Err(error) => return (Err(error), None),
     };
-    let tables = PgTables::new(Db::new(&mut session));
+    let tables = PgTables::new(Db::new(&mut session), careful);
     let result = in_transaction(&tables, purpose, work);
-    let mut failure = tables.db.failure();
+    let care = tables.needs_care().then_some(Failure::NeedsCare);
+    let mut failure = tables.db.failure().or(care);
     if result.is_err() && failure != Some(Failure::Lost) && tables.db.command("ROLLBACK").is_err() {
         failure = Some(Failure::Lost);
     }

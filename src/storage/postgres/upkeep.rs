@@ -26,18 +26,20 @@ pub(super) fn batches_after(db: &Db<'_>, no: i64, max: usize) -> Result<Vec<OldB
     batches.collect()
 }
 
-pub(super) fn delete_batch(db: &Db<'_>, no: i64) -> Result<()> {
-    let sql = "WITH attempts AS (DELETE FROM hookbox_attempt WHERE batch_no = $1)
-         DELETE FROM hookbox_batch WHERE no = $1";
-    db.execute(sql, &[&no])?;
+pub(super) fn delete_batches(db: &Db<'_>, numbers: &[i64]) -> Result<()> {
+    db.execute(
+        "WITH attempts AS (DELETE FROM hookbox_attempt WHERE batch_no = ANY ($1))
+         DELETE FROM hookbox_batch WHERE no = ANY ($1)",
+        &[&numbers],
+    )?;
     Ok(())
 }
 
-pub(super) fn delete_event(db: &Db<'_>, position: Position) -> Result<()> {
+pub(super) fn delete_events(db: &Db<'_>, positions: &[Position]) -> Result<()> {
     db.execute(
-        "WITH gone AS (DELETE FROM hookbox_log WHERE position = $1 RETURNING event_seq)
+        "WITH gone AS (DELETE FROM hookbox_log WHERE position = ANY ($1) RETURNING event_seq)
          DELETE FROM hookbox_event WHERE seq IN (SELECT event_seq FROM gone)",
-        &[&position],
+        &[&positions],
     )?;
     Ok(())
 }

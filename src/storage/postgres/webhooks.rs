@@ -1,5 +1,7 @@
 //! Webhooks, and the log positions between which each is owed what.
 
+use std::collections::HashMap;
+
 use crate::error::Result;
 use crate::model::{AppId, Environment, Event, Position, Webhook, WebhookId};
 use crate::storage::tables::{Numbered, Subscription};
@@ -133,21 +135,38 @@ pub(super) fn delete(db: &Db<'_>, no: i64) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn subscriptions(db: &Db<'_>, no: i64) -> Result<Vec<Subscription>> {
+/// The subscriptions of these webhooks; what cannot be read is that webhook's own error.
+pub(super) fn subscriptions(
+    db: &Db<'_>,
+    webhooks: &[i64],
+) -> Result<HashMap<i64, Result<Vec<Subscription>>>> {
     let found = db.query(
-        "SELECT type, from_position, until_position, environment FROM hookbox_subscription
-         WHERE webhook_no = $1 ORDER BY type, from_position",
-        &[&no],
+        "SELECT webhook_no, type, from_position, until_position, environment
+         FROM hookbox_subscription
+         WHERE webhook_no = ANY ($1) ORDER BY webhook_no, type, from_position",
+        &[&webhooks],
     )?;
-    let subscriptions = found.iter().map(|row| {
-        Ok(Subscription {
-            event_type: text(row, "type")?.to_owned(),
-            from: number(row, "from_position")?,
-            until: row.try_get("until_position")?,
-            environment: rows::named_or_null(row, "environment")?,
-        })
-    });
-    subscriptions.collect()
+    let mut all: HashMap<i64, Result<Vec<Subscription>>> =
+        webhooks.iter().map(|no| (*no, Ok(Vec::new()))).collect();
+    for row in &found {
+        let of_webhook = all.entry(number(row, "webhook_no")?);
+        let list = of_webhook.or_insert_with(|| Ok(Vec::new()));
+        match (list.as_mut(), subscription(row)) {
+            (Ok(list), Ok(held)) => list.push(held),
+            (Ok(_), Err(error)) => *list = Err(error),
+            (Err(_), _) => {}
+        }
+    }
+    Ok(all)
+}
+
+fn subscription(row: &postgres::Row) -> Result<Subscription> {
+    Ok(Subscription {
+        event_type: text(row, "type")?.to_owned(),
+        from: number(row, "from_position")?,
+        until: row.try_get("until_position")?,
+        environment: rows::named_or_null(row, "environment")?,
+    })
 }
 
 pub(super) fn replace_subscriptions(
