@@ -10,6 +10,8 @@ mod fairness;
 mod hygiene;
 mod owed;
 mod pace;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod profiles;
 mod registry;
 mod schema;

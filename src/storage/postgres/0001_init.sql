@@ -251,6 +251,13 @@ CREATE INDEX hookbox_webhook_state_ready ON hookbox_webhook_state (failing, app_
 CREATE INDEX hookbox_webhook_state_timer ON hookbox_webhook_state (due_at)
     WHERE NOT ready AND due_at IS NOT NULL;
 
+-- Webhooks that routing should have marked as having a backlog, and another transaction held. Whoever
+-- claims next marks them.
+CREATE TABLE hookbox_mark (
+    no         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    webhook_no BIGINT NOT NULL
+) WITH (autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
+
 -- Ranges of the log that a webhook is to be sent once more.
 CREATE TABLE hookbox_replay (
     no             BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

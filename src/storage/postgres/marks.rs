@@ -1,13 +1,14 @@
 //! That no mark of routing is lost to somebody who saves a webhook at the same time.
 //!
 //! Routing marks the webhooks that are owed something new; it must not wait for those that another
-//! transaction holds, so it passes them over. It is the holder who makes up for that. Before a
-//! transaction commits that a webhook has no backlog, it takes the log's head FOR SHARE: whoever
-//! gives positions holds that FOR UPDATE. So either nobody is routing, and the last position is the
-//! one that was read before the webhook was locked: then nobody has routed since, and no mark can
-//! have been passed over. Or somebody is, or has: then the webhook is marked, perhaps in vain. That
-//! costs one look. The share lock is held to the commit, and a router waits for it, so that it sees
-//! what was saved.
+//! transaction holds. Those that have no mark it notes in `hookbox_mark`, for whoever claims next.
+//! Those that have one it leaves alone, although their holder may be about to take it away; it is the
+//! holder who makes up for that. Before a transaction commits that a webhook has no backlog, it
+//! takes the log's head FOR SHARE: whoever gives positions holds that FOR UPDATE. So either nobody is
+//! routing, and the last position is the one that was read before the webhook was locked: then
+//! nobody has routed since, and no mark is missing. Or somebody is, or has: then the webhook is
+//! marked, perhaps in vain, which costs one look. The share lock is held to the commit, and a router
+//! waits for it, so that it sees what was saved.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;

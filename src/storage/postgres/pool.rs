@@ -77,10 +77,18 @@ impl Pool {
         self.returned.notify_one();
     }
 
-    /// Throws a connection away: it is lost, or nobody knows what it is in the middle of.
+    /// Throws a lost connection away, and with it those that are idle: what ended one, a restart or
+    /// a fail-over, has mostly ended all, and not every end can be seen before a statement is sent.
     pub(super) fn discard(&self, session: Session) {
-        drop(session);
-        self.give_up_place();
+        let lost = {
+            let mut state = self.lock();
+            let idle = std::mem::take(&mut state.idle);
+            state.open -= 1 + idle.len();
+            idle
+        };
+        self.returned.notify_all();
+        // Without the lock: saying goodbye takes its time.
+        drop((session, lost));
     }
 
     /// Takes an idle connection, or a place for a new one (`None`).

@@ -13,6 +13,7 @@ use crate::storage::tables::Unrouted;
 use super::marks::Marks;
 use super::rows::{number, text};
 use super::session::{Db, limit};
+use super::state;
 
 /// Gaps younger than this are looked at each time: most transactions are short.
 const YOUNG_MS: i64 = 2_000;
@@ -55,7 +56,11 @@ pub(super) fn lock_log(db: &Db<'_>, marks: &Marks) -> Result<()> {
 /// New log entries that no webhook has been told of. When somebody else is routing, there are none
 /// for us.
 pub(super) fn unrouted(db: &Db<'_>, marks: &Marks, max: usize) -> Result<Unrouted> {
-    if !has_work(db)? {
+    let (has_work, has_marks) = look(db)?;
+    if has_marks {
+        state::mark_noted(db)?;
+    }
+    if !has_work {
         return Ok(Unrouted::default());
     }
     let lock = "SELECT 1 FROM hookbox_lock WHERE name = 'routing' FOR UPDATE SKIP LOCKED";
@@ -84,16 +89,18 @@ pub(super) fn unrouted(db: &Db<'_>, marks: &Marks, max: usize) -> Result<Unroute
     })
 }
 
-/// Whether there is anything to route, or to look for. Looks only, so that an idle box writes nothing.
-fn has_work(db: &Db<'_>) -> Result<bool> {
+/// Whether there is anything to route or to look for, and whether webhooks are to be marked. Looks
+/// only, so that an idle box writes nothing.
+fn look(db: &Db<'_>) -> Result<(bool, bool)> {
     let row = db.row(
         "SELECT h.last_position > h.routed_position
              OR EXISTS (SELECT 1 FROM hookbox_event WHERE seq > h.seen_seq)
-             OR EXISTS (SELECT 1 FROM hookbox_gap) AS work
+             OR EXISTS (SELECT 1 FROM hookbox_gap) AS work,
+             EXISTS (SELECT 1 FROM hookbox_mark) AS marks
          FROM hookbox_log_head h WHERE h.no = 1",
         &[],
     )?;
-    Ok(row.try_get("work")?)
+    Ok((row.try_get("work")?, row.try_get("marks")?))
 }
 
 /// Waits for those who hold the head to save what they have looked at; they hold it for a moment.

@@ -134,7 +134,7 @@ pub(super) fn look_later(db: &Db<'_>, webhook_no: i64, at: Timestamp) -> Result<
     Ok(())
 }
 
-/// Marks those that nobody holds; who holds the others makes up for it (`marks.rs`).
+/// Marks those that nobody holds, and notes the others to be marked later (`marks.rs`).
 pub(super) fn mark_backlog(
     db: &Db<'_>,
     app: &str,
@@ -143,15 +143,39 @@ pub(super) fn mark_backlog(
     now: Timestamp,
 ) -> Result<()> {
     db.execute(
-        "UPDATE hookbox_webhook_state SET has_backlog = TRUE, ready = TRUE, due_at = $4
-         WHERE webhook_no IN (
+        "WITH owed AS (
              SELECT s.webhook_no FROM hookbox_webhook_state s
              WHERE s.cursor < $3 AND NOT s.has_backlog AND s.webhook_no IN (
                  SELECT webhook_no FROM hookbox_subscription
                  WHERE app_id = $1 AND type IN ($2, '*')
-                     AND (until_position IS NULL OR until_position > from_position))
-             FOR UPDATE OF s SKIP LOCKED)",
+                     AND (until_position IS NULL OR until_position > from_position))),
+         free AS MATERIALIZED (
+             SELECT webhook_no FROM hookbox_webhook_state
+             WHERE webhook_no IN (SELECT webhook_no FROM owed) FOR UPDATE SKIP LOCKED),
+         marked AS (
+             UPDATE hookbox_webhook_state SET has_backlog = TRUE, ready = TRUE, due_at = $4
+             WHERE webhook_no IN (SELECT webhook_no FROM free))
+         INSERT INTO hookbox_mark (webhook_no)
+         SELECT webhook_no FROM owed WHERE webhook_no NOT IN (SELECT webhook_no FROM free)",
         &[&app, &event_type, &last, &now.as_millis()],
+    )?;
+    Ok(())
+}
+
+/// Marks what was noted, as far as nobody holds it now.
+pub(super) fn mark_noted(db: &Db<'_>) -> Result<()> {
+    db.execute(
+        "WITH free AS MATERIALIZED (
+             SELECT webhook_no FROM hookbox_webhook_state
+             WHERE webhook_no IN (SELECT webhook_no FROM hookbox_mark) FOR UPDATE SKIP LOCKED),
+         marked AS (
+             UPDATE hookbox_webhook_state SET has_backlog = TRUE, ready = TRUE,
+                 due_at = coalesce(due_at, 0)
+             WHERE webhook_no IN (SELECT webhook_no FROM free))
+         DELETE FROM hookbox_mark WHERE webhook_no IN (SELECT webhook_no FROM free)
+             OR NOT EXISTS (SELECT 1 FROM hookbox_webhook_state s
+                            WHERE s.webhook_no = hookbox_mark.webhook_no)",
+        &[],
     )?;
     Ok(())
 }

@@ -216,9 +216,7 @@ impl Tables for PgTables<'_> {
     }
 
     fn unrouted(&self, limit: usize) -> Result<Unrouted> {
-        // Positions may be given: the head moves.
-        self.memory.borrow_mut().head = None;
-        route::unrouted(&self.db, &self.marks, limit)
+        route::unrouted(self.afresh()?, &self.marks, limit)
     }
 
     fn set_routed(&self, until: Position) -> Result<()> {

@@ -3,7 +3,7 @@
 
 mod faulty;
 #[cfg(feature = "postgres")]
-pub mod postgres;
+mod pg;
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -21,6 +21,8 @@ use hookbox::transport::{Method, Request, Response, Transport, TransportError};
 use hookbox::{Hookbox, Options};
 
 pub use faulty::FaultyStorage;
+#[cfg(feature = "postgres")]
+pub use pg::Schema;
 
 pub const APP: &str = "54e9ujn";
 pub const TYPE: &str = "user.created";
@@ -190,7 +192,7 @@ pub struct Bench {
     pub folder: tempfile::TempDir,
     path: PathBuf,
     #[cfg(feature = "postgres")]
-    pub schema: Option<postgres::Schema>,
+    pub schema: Option<Schema>,
 }
 
 impl Bench {
@@ -211,7 +213,7 @@ impl Bench {
     /// A box in a schema of its own.
     #[cfg(feature = "postgres")]
     pub fn on_postgres(change: impl FnOnce(Options) -> Options) -> Self {
-        let schema = postgres::Schema::new();
+        let schema = Schema::new();
         let path = PathBuf::from(schema.url());
         let mut bench = Self::at(path, tempfile::tempdir().unwrap(), change);
         bench.schema = Some(schema);
