@@ -57,13 +57,11 @@ fn fault_of(error: &postgres::Error) -> StorageFault {
 
 /// Whether the connection is of no more use.
 pub(super) fn is_lost(error: &postgres::Error) -> bool {
-    match error.code().map(SqlState::code) {
-        Some(code) => code.starts_with("57P") || code.starts_with("08"),
-        None => {
-            let cause = std::error::Error::source(error);
-            error.is_closed() || cause.is_some_and(|cause| cause.is::<std::io::Error>())
-        }
+    if let Some(code) = error.code().map(SqlState::code) {
+        return code.starts_with("57P") || code.starts_with("08");
     }
+    let cause = std::error::Error::source(error);
+    error.is_closed() || cause.is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
 /// Whether the same transaction may succeed when it is run again: a deadlock, a serialisation

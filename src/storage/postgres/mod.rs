@@ -252,10 +252,16 @@ impl Database for Postgres {
     }
 
     fn check(&self) -> Result<Vec<String>> {
-        run(&self.pool, Purpose::Read, |tables| tables.check_server()).map(|(wrong, _)| wrong)
+        run(&self.pool, Purpose::Read, |tables| {
+            upkeep::check(&tables.db)
+        })
+        .map(|(wrong, _)| wrong)
     }
 
     fn stats(&self) -> Result<StorageStats> {
-        run(&self.pool, Purpose::Read, |tables| tables.stats()).map(|(stats, _)| stats)
+        run(&self.pool, Purpose::Read, |tables| {
+            upkeep::stats(&tables.db)
+        })
+        .map(|(stats, _)| stats)
     }
 }

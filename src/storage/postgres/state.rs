@@ -67,10 +67,10 @@ pub(super) fn read_ahead(
          WHERE s.webhook_no = ANY ($1)",
         &[&webhooks, &i64::from(WAITING_MAX)],
     )?;
-    let mut head = None;
+    let mut last_position = None;
     let mut all = HashMap::new();
     for row in &found {
-        head = Some(number(row, "last_position")?);
+        last_position = Some(number(row, "last_position")?);
         let held = Held {
             state: rows::state(row),
             webhook_version: row.try_get("webhook_version")?,
@@ -87,7 +87,7 @@ pub(super) fn read_ahead(
             held.leased.push(leased);
         }
     }
-    Ok((head, all))
+    Ok((last_position, all))
 }
 
 pub(super) fn load(db: &Db<'_>, webhook_no: i64) -> Result<WebhookState> {

@@ -303,15 +303,7 @@ impl Tables for PgTables<'_> {
         status: BatchStatus,
         order: Ordering,
     ) -> Result<Option<Timestamp>> {
-        let known = match (status, order) {
-            (BatchStatus::Leased, Ordering::None) => self.first_lease_end_of(webhook_no)?,
-            (BatchStatus::Waiting, Ordering::None) => self.first_due_of(webhook_no)?,
-            _ => None,
-        };
-        match known {
-            Some(at) => Ok(at),
-            None => batches::earliest(self.written()?, webhook_no, status, order),
-        }
+        self.earliest_of(webhook_no, status, order)
     }
 
     fn count_unsettled(&self, webhook_no: i64, status: BatchStatus) -> Result<u64> {

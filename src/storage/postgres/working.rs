@@ -8,8 +8,7 @@ use std::cell::{Cell, RefCell};
 
 use crate::error::{Error, Result, StorageFault};
 use crate::machine::InFlight;
-use crate::model::{AppId, Attempt, Batch, BatchId, Timestamp};
-use crate::storage::StorageStats;
+use crate::model::{AppId, Attempt, Batch, BatchId, BatchStatus, Ordering, Timestamp};
 use crate::storage::tables::{BatchRow, Subscription, WebhookState};
 
 use super::marks::Marks;
@@ -49,14 +48,6 @@ impl<'a> PgTables<'a> {
     /// Whether a part failed that was not run with care.
     pub(super) fn needs_care(&self) -> bool {
         self.needs_care.get()
-    }
-
-    pub(super) fn check_server(&self) -> Result<Vec<String>> {
-        upkeep::check(&self.db)
-    }
-
-    pub(super) fn stats(&self) -> Result<StorageStats> {
-        upkeep::stats(&self.db)
     }
 
     /// What is left to do before the commit. Whether somebody should look for work after it.
@@ -232,14 +223,28 @@ impl<'a> PgTables<'a> {
         }
     }
 
-    pub(super) fn first_lease_end_of(&self, webhook_no: i64) -> Result<Option<Option<Timestamp>>> {
-        self.remembered(webhook_no, |held| Some(held.first_lease_end()))
-    }
-
-    pub(super) fn first_due_of(&self, webhook_no: i64) -> Result<Option<Option<Timestamp>>> {
-        self.ask_for_waiting(webhook_no)?;
-        let first = |held: &mut Held| Some(held.waiting?.first_due.map(Timestamp::from_millis));
-        self.remembered(webhook_no, first)
+    pub(super) fn earliest_of(
+        &self,
+        webhook_no: i64,
+        status: BatchStatus,
+        order: Ordering,
+    ) -> Result<Option<Timestamp>> {
+        let known = match (status, order) {
+            (BatchStatus::Leased, Ordering::None) => {
+                self.remembered(webhook_no, |held| Some(held.first_lease_end()))?
+            }
+            (BatchStatus::Waiting, Ordering::None) => {
+                self.ask_for_waiting(webhook_no)?;
+                let first = |held: &mut Held| Some(held.waiting?.first_due);
+                let due = self.remembered(webhook_no, first)?;
+                due.map(|at| at.map(Timestamp::from_millis))
+            }
+            _ => None,
+        };
+        match known {
+            Some(at) => Ok(at),
+            None => batches::earliest(self.written()?, webhook_no, status, order),
+        }
     }
 
     /// Asks the server what waits for a locked webhook, where the memory has lost count.
@@ -262,18 +267,18 @@ impl<'a> PgTables<'a> {
 
     pub(super) fn add_batch(&self, webhook_no: i64, batch: &Batch) -> Result<i64> {
         let number = self.memory.borrow_mut().numbers.pop();
-        let no = match number {
-            Some(no) => no,
-            None => {
-                let mut taken = batches::take_numbers(&self.db, NUMBERS_TAKEN)?;
-                taken.sort_unstable_by(|one, other| other.cmp(one));
-                let first = taken.pop();
-                self.memory.borrow_mut().numbers = taken;
-                first.ok_or_else(|| bad_row("the numbers of batches", "have run out"))?
-            }
-        };
+        let no = number.map_or_else(|| self.take_numbers(), Ok)?;
         self.pend(|memory| memory.insert_batch(no, webhook_no, batch))?;
         Ok(no)
+    }
+
+    /// Takes numbers for batches; the first of them.
+    fn take_numbers(&self) -> Result<i64> {
+        let mut taken = batches::take_numbers(&self.db, NUMBERS_TAKEN)?;
+        taken.sort_unstable_by(|one, other| other.cmp(one));
+        let first = taken.pop();
+        self.memory.borrow_mut().numbers = taken;
+        first.ok_or_else(|| bad_row("the numbers of batches", "have run out"))
     }
 
     pub(super) fn add_attempt(
