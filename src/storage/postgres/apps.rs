@@ -90,7 +90,7 @@ pub(super) fn delete_slice(db: &Db<'_>, id: &AppId, max: usize) -> Result<bool> 
             true,
         ),
         (
-            "WITH gone AS (DELETE FROM hookbox_webhook WHERE app_id = $1 AND $2 > 0 RETURNING no)
+            "WITH gone AS (DELETE FROM hookbox_webhook WHERE app_id = $1 AND $2::BIGINT > 0 RETURNING no)
              SELECT count(*) AS count FROM gone",
             false,
         ),
@@ -108,13 +108,13 @@ pub(super) fn delete_slice(db: &Db<'_>, id: &AppId, max: usize) -> Result<bool> 
             // Emitted, and not routed yet.
             "WITH gone AS (
                  DELETE FROM hookbox_event e WHERE e.app_id = $1 AND e.seq > (
-                     SELECT seen_seq FROM hookbox_log_head) AND $2 > 0
+                     SELECT seen_seq FROM hookbox_log_head) AND $2::BIGINT > 0
                  RETURNING e.seq)
              SELECT count(*) AS count FROM gone",
             false,
         ),
         (
-            "WITH gone AS (DELETE FROM hookbox_app WHERE id = $1 AND $2 > 0 RETURNING id)
+            "WITH gone AS (DELETE FROM hookbox_app WHERE id = $1 AND $2::BIGINT > 0 RETURNING id)
              SELECT count(*) AS count FROM gone",
             false,
         ),

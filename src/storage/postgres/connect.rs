@@ -27,11 +27,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// Each connection: commits are on disk before they are acknowledged, nothing waits for ever, and
-/// plans use the indices, whatever the statistics of tables that were empty a minute ago say.
+/// plans go through the indices, row by row, whatever the statistics of tables that were empty a
+/// minute ago say. JIT would take the price of what is switched off for a reason to compile.
 const SET_UP: &str = "SET lock_timeout = '10s'; SET statement_timeout = '60s';
      SET idle_in_transaction_session_timeout = '60s'; SET client_encoding = 'UTF8';
      SET default_transaction_isolation = 'read committed';
-     SET plan_cache_mode = 'force_generic_plan'; SET enable_seqscan = off; SET jit = off;
+     SET plan_cache_mode = 'force_generic_plan'; SET enable_seqscan = off; SET enable_hashjoin = off;
+     SET enable_mergejoin = off; SET jit = off;
      SET hookbox.quiet = 'on'; SET client_min_messages = 'warning';
      SELECT set_config('synchronous_commit', 'on', false)
      WHERE current_setting('synchronous_commit') = 'off';";

@@ -172,9 +172,13 @@ pub(super) fn mark_noted(db: &Db<'_>) -> Result<()> {
              UPDATE hookbox_webhook_state SET has_backlog = TRUE, ready = TRUE,
                  due_at = coalesce(due_at, 0)
              WHERE webhook_no IN (SELECT webhook_no FROM free))
-         DELETE FROM hookbox_mark WHERE webhook_no IN (SELECT webhook_no FROM free)
-             OR NOT EXISTS (SELECT 1 FROM hookbox_webhook_state s
-                            WHERE s.webhook_no = hookbox_mark.webhook_no)",
+         DELETE FROM hookbox_mark WHERE webhook_no IN (SELECT webhook_no FROM free)",
+        &[],
+    )?;
+    // Of webhooks that were deleted meanwhile.
+    db.execute(
+        "DELETE FROM hookbox_mark m WHERE NOT EXISTS (
+             SELECT 1 FROM hookbox_webhook_state s WHERE s.webhook_no = m.webhook_no)",
         &[],
     )?;
     Ok(())

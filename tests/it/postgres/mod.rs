@@ -9,3 +9,4 @@ mod emit;
 mod fleet;
 mod routing;
 mod server;
+mod upkeep;
