@@ -33,11 +33,11 @@ use crate::model::{AppId, EventId};
 use crate::storage::tables::{Database, TableStorage, Tables};
 use crate::storage::{PreparedEvent, StorageStats, Wake};
 use connect::{Connector, check_server};
-use error::{commit_error, is_lost};
+use error::{commit_error, is_lost, is_repeatable};
 use listen::Listener;
 use pool::Pool;
 use session::{Session, untyped};
-use transaction::{Purpose, run};
+use transaction::{Purpose, RUNS_MAX, run};
 
 /// Connections of a box, unless it was asked for others; one more listens for notifications.
 const POOL_SIZE: usize = 8;
@@ -215,13 +215,21 @@ impl Database for Postgres {
             return Err(Error::ReadOnly);
         }
         let run = &mut |sql: &str, values: &[emit::Typed<'_>]| {
-            let run = |session: &mut Session| session.query(sql, &untyped(values));
-            match self.alone(run)? {
-                // The server ended the connection before it took the statement: ask another.
-                Err(error) if is_lost(&error) && error.code().is_some() => {
-                    self.alone(run)?.map_err(commit_error)
+            let statement = || self.alone(|session| session.query(sql, &untyped(values)));
+            let mut runs = 1;
+            loop {
+                match statement()? {
+                    // A deadlock with somebody who emits the same keys in another order; or the server
+                    // ended the connection, and said so, before it took the statement.
+                    Err(error)
+                        if runs < RUNS_MAX
+                            && (is_repeatable(&error)
+                                || (is_lost(&error) && error.code().is_some())) =>
+                    {
+                        runs += 1;
+                    }
+                    other => return other.map_err(commit_error),
                 }
-                other => other.map_err(commit_error),
             }
         };
         let ids = emit::emit(run, app, &events)?;

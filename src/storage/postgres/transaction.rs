@@ -10,7 +10,7 @@ use super::session::{Db, Failure};
 use super::working::PgTables;
 
 /// How often a transaction is run at most.
-const RUNS_MAX: u32 = 6;
+pub(super) const RUNS_MAX: u32 = 6;
 
 /// Between two runs, doubling: whoever won the deadlock gets to its end.
 const PAUSE: Duration = Duration::from_millis(4);

@@ -155,10 +155,11 @@ impl<'a> PgTables<'a> {
         webhook_no: i64,
         ask: impl FnOnce(&mut Held) -> Option<T>,
     ) -> Result<Option<T>> {
-        let mut memory = self.memory.borrow_mut();
-        if memory.unread.contains(&webhook_no) {
+        if self.memory.borrow().unread.contains(&webhook_no) {
+            let db = self.written()?;
+            let mut memory = self.memory.borrow_mut();
             let unread: Vec<i64> = std::mem::take(&mut memory.unread).into_iter().collect();
-            let (head, found) = state::read_ahead(&self.db, &unread)?;
+            let (head, found) = state::read_ahead(db, &unread)?;
             for held in found.values() {
                 if let Ok(state) = &held.state {
                     let id = state.app_id.to_string();
@@ -168,6 +169,7 @@ impl<'a> PgTables<'a> {
             memory.head = head;
             memory.held.extend(found);
         }
+        let mut memory = self.memory.borrow_mut();
         Ok(memory.held.get_mut(&webhook_no).and_then(ask))
     }
 

@@ -215,3 +215,55 @@ fn many_emitters_and_two_boxes_agree() {
     assert_eq!(got.iter().collect::<BTreeSet<_>>().len(), got.len());
     assert_eq!(bench.hooks.check().unwrap(), Vec::<String>::new());
 }
+
+/// Who was subscribed at which position is decided by the log's own order, whatever the threads and
+/// the open transactions do.
+#[test]
+fn threads_that_emit_and_one_that_toggles_agree_by_position() {
+    let bench = Bench::on_postgres(|options| options);
+    let schema = bench.schema.as_ref().unwrap();
+    let webhook = bench.webhook("all");
+    let toggled = EventType::parse(TYPE).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            let (bench, mut client) = (&bench, schema.client());
+            scope.spawn(move || {
+                for n in 0..40 {
+                    let mut host = client.transaction().unwrap();
+                    let events = vec![event("1")];
+                    bench
+                        .hooks
+                        .emit_in_postgres(&mut host, APP, events)
+                        .unwrap();
+                    bench.emit("1");
+                    if n % 4 == 0 {
+                        host.rollback().unwrap();
+                    } else {
+                        host.commit().unwrap();
+                    }
+                }
+            });
+        }
+        scope.spawn(|| {
+            for _ in 0..20 {
+                bench
+                    .hooks
+                    .remove_event_type(APP, &webhook, &toggled)
+                    .unwrap();
+                bench.hooks.add_event_type(APP, &webhook, &toggled).unwrap();
+            }
+        });
+    });
+    bench.poll();
+    let owed = "SELECT e.id FROM hookbox_subscription s JOIN hookbox_log l ON l.type = s.type
+         JOIN hookbox_event e ON e.seq = l.event_seq
+         WHERE l.position > s.from_position
+             AND l.position <= coalesce(s.until_position, l.position)
+         ORDER BY l.position";
+    let owed = schema.client().query(owed, &[]).unwrap();
+    let owed: Vec<String> = owed.iter().map(|row| row.get(0)).collect();
+    let sent = bench.net.deliveries();
+    let got: Vec<String> = sent.iter().flat_map(events_in).map(|(id, _)| id).collect();
+    assert!(!owed.is_empty());
+    assert_eq!(got, owed);
+}
