@@ -3,29 +3,30 @@
 //! Routing marks the webhooks that are owed something new; it must not wait for those that another
 //! transaction holds. Those that have no mark it notes in `hookbox_mark`, for whoever claims next.
 //! Those that have one it leaves alone, although their holder may be about to take it away; it is the
-//! holder who makes up for that. Before a transaction commits that a webhook has no backlog, it
-//! takes the log's head FOR SHARE: whoever gives positions holds that FOR UPDATE. So either nobody is
-//! routing, and the last position is the one that was read before the webhook was locked: then
-//! nobody has routed since, and no mark is missing. Or somebody is, or has: then the webhook is
-//! marked, perhaps in vain, which costs one look. The share lock is held to the commit, and a router
-//! waits for it, so that it sees what was saved.
+//! holder who makes up for that. Before a transaction commits that it has taken marks away, it takes
+//! the log's head FOR SHARE: whoever gives positions holds that FOR UPDATE. If it gets it, nobody is
+//! routing, and what was routed since the first webhook was locked can be looked at. If not, the
+//! webhooks are marked again, perhaps in vain, which costs one look. The share lock is held to the
+//! commit, and a router waits for it, so that it sees what was saved.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use crate::error::Result;
 use crate::model::Position;
+use crate::storage::tables::WebhookState;
 
 use super::session::Db;
 
 #[derive(Default)]
 pub(super) struct Marks {
-    /// The last position when the first webhook was locked.
+    /// Up to here no mark is missing: the last position before the first webhook was locked, or
+    /// given by this transaction itself.
     since: Cell<Option<Position>>,
-    /// Whether somebody else routed between that and our own routing.
-    missed: Cell<bool>,
-    /// The webhooks that were saved without a backlog.
-    saved: RefCell<BTreeSet<i64>>,
+    /// The webhooks that were found with a mark.
+    marked: RefCell<BTreeSet<i64>>,
+    /// Those of them that are without one now.
+    taken: RefCell<BTreeSet<i64>>,
 }
 
 impl Marks {
@@ -39,24 +40,30 @@ impl Marks {
     /// This transaction gave positions, from `before` on up to `last`. The webhooks that it holds
     /// itself it marks like all others.
     pub(super) fn routed(&self, before: Position, last: Position) {
-        let since = self.since.replace(Some(last));
-        let is_first = since.is_none_or(|since| since == before);
-        self.missed.set(self.missed.get() || !is_first);
-    }
-
-    pub(super) fn saved(&self, webhook_no: i64, has_backlog: bool) {
-        let mut saved = self.saved.borrow_mut();
-        if has_backlog {
-            saved.remove(&webhook_no);
-        } else {
-            saved.insert(webhook_no);
+        if self.since.get().is_none_or(|since| since == before) {
+            self.since.set(Some(last));
         }
     }
 
-    /// Before the commit: marks what may have been passed over. Whether there was anything.
+    pub(super) fn loaded(&self, state: &WebhookState) {
+        if state.has_backlog {
+            self.marked.borrow_mut().insert(state.webhook_no);
+        }
+    }
+
+    pub(super) fn saved(&self, state: &WebhookState) {
+        let no = state.webhook_no;
+        if state.has_backlog {
+            self.taken.borrow_mut().remove(&no);
+        } else if self.marked.borrow().contains(&no) {
+            self.taken.borrow_mut().insert(no);
+        }
+    }
+
+    /// Before the commit: marks again what may be owed something. Whether there was anything.
     pub(super) fn make_up(&self, db: &Db<'_>) -> Result<bool> {
-        let saved: Vec<i64> = self.saved.take().into_iter().collect();
-        if saved.is_empty() {
+        let taken: Vec<i64> = self.taken.take().into_iter().collect();
+        if taken.is_empty() {
             return Ok(false);
         }
         let head = db.row_or_none(
@@ -64,15 +71,27 @@ impl Marks {
             &[],
         )?;
         let last: Option<Position> = head.map(|row| row.try_get(0)).transpose()?;
-        if last.is_some() && last == self.since.get() && !self.missed.get() {
-            return Ok(false);
-        }
-        db.execute(
-            "UPDATE hookbox_webhook_state SET has_backlog = TRUE, ready = TRUE,
-                 due_at = coalesce(due_at, 0)
-             WHERE webhook_no = ANY ($1) AND NOT has_backlog",
-            &[&saved],
-        )?;
-        Ok(true)
+        let marked = match (last, self.since.get()) {
+            (Some(last), Some(since)) if last == since => 0,
+            (Some(_), Some(since)) => db.execute(
+                "WITH news AS MATERIALIZED (
+                     SELECT app_id, type, max(position) AS last FROM hookbox_log
+                     WHERE position > $2 GROUP BY app_id, type)
+                 UPDATE hookbox_webhook_state s SET has_backlog = TRUE, ready = TRUE,
+                     due_at = coalesce(due_at, 0)
+                 WHERE s.webhook_no = ANY ($1) AND NOT s.has_backlog AND EXISTS (
+                     SELECT 1 FROM hookbox_subscription u JOIN news n
+                         ON n.app_id = u.app_id AND u.type IN (n.type, '*')
+                     WHERE u.webhook_no = s.webhook_no AND n.last > s.cursor)",
+                &[&taken, &since],
+            )?,
+            _ => db.execute(
+                "UPDATE hookbox_webhook_state SET has_backlog = TRUE, ready = TRUE,
+                     due_at = coalesce(due_at, 0)
+                 WHERE webhook_no = ANY ($1) AND NOT has_backlog",
+                &[&taken],
+            )?,
+        };
+        Ok(marked > 0)
     }
 }

@@ -53,19 +53,22 @@ pub(super) fn lock_log(db: &Db<'_>, marks: &Marks) -> Result<()> {
     Ok(())
 }
 
-/// New log entries that no webhook has been told of. When somebody else is routing, there are none
-/// for us.
+/// New log entries that no webhook has been told of. While somebody else is routing there are none.
 pub(super) fn unrouted(db: &Db<'_>, marks: &Marks, max: usize) -> Result<Unrouted> {
-    let (has_work, has_marks) = look(db)?;
-    if has_marks {
+    let look = look(db)?;
+    if look.has_marks {
         state::mark_noted(db)?;
     }
-    if !has_work {
+    if !look.has_work {
         return Ok(Unrouted::default());
     }
     let lock = "SELECT 1 FROM hookbox_lock WHERE name = 'routing' FOR UPDATE SKIP LOCKED";
     if db.row_or_none(lock, &[])?.is_none() {
-        return Ok(Unrouted::default());
+        // Who routes may have looked before these came: look again when it is done.
+        return Ok(Unrouted {
+            more: look.has_news,
+            ..Unrouted::default()
+        });
     }
     let mut head = lock_head(db)?;
     let more = give_positions(db, marks, &mut head, max, false)?;
@@ -89,18 +92,32 @@ pub(super) fn unrouted(db: &Db<'_>, marks: &Marks, max: usize) -> Result<Unroute
     })
 }
 
-/// Whether there is anything to route or to look for, and whether webhooks are to be marked. Looks
-/// only, so that an idle box writes nothing.
-fn look(db: &Db<'_>) -> Result<(bool, bool)> {
+/// What there is to do.
+struct Look {
+    /// Something to route, or gaps to look into.
+    has_work: bool,
+    /// Events beyond the last number seen.
+    has_news: bool,
+    /// Webhooks to be marked.
+    has_marks: bool,
+}
+
+/// Looks only, so that an idle box writes nothing.
+fn look(db: &Db<'_>) -> Result<Look> {
     let row = db.row(
         "SELECT h.last_position > h.routed_position
-             OR EXISTS (SELECT 1 FROM hookbox_event WHERE seq > h.seen_seq)
-             OR EXISTS (SELECT 1 FROM hookbox_gap) AS work,
+                 OR EXISTS (SELECT 1 FROM hookbox_gap) AS old,
+             EXISTS (SELECT 1 FROM hookbox_event WHERE seq > h.seen_seq) AS news,
              EXISTS (SELECT 1 FROM hookbox_mark) AS marks
          FROM hookbox_log_head h WHERE h.no = 1",
         &[],
     )?;
-    Ok((row.try_get("work")?, row.try_get("marks")?))
+    let has_news: bool = row.try_get("news")?;
+    Ok(Look {
+        has_work: has_news || row.try_get("old")?,
+        has_news,
+        has_marks: row.try_get("marks")?,
+    })
 }
 
 /// Waits for those who hold the head to save what they have looked at; they hold it for a moment.

@@ -153,7 +153,7 @@ impl Tables for PgTables<'_> {
     }
 
     fn save_state(&self, state: &WebhookState) -> Result<()> {
-        self.marks.saved(state.webhook_no, state.has_backlog);
+        self.marks.saved(state);
         self.pend(|memory| memory.save_state(state))
     }
 

@@ -174,10 +174,12 @@ impl<'a> PgTables<'a> {
     }
 
     pub(super) fn state_of(&self, webhook_no: i64) -> Result<WebhookState> {
-        match self.remembered(webhook_no, |held| Some(held.state.clone()))? {
-            Some(state) => state,
-            None => state::load(self.written()?, webhook_no),
-        }
+        let state = match self.remembered(webhook_no, |held| Some(held.state.clone()))? {
+            Some(state) => state?,
+            None => state::load(self.written()?, webhook_no)?,
+        };
+        self.marks.loaded(&state);
+        Ok(state)
     }
 
     pub(super) fn version_of_app(&self, id: &AppId) -> Result<Option<i64>> {
