@@ -10,7 +10,7 @@ use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use hookbox::model::{Batch, BatchStatus, EventType, Events, NewEvent, NewWebhook, Profile};
+use hookbox::model::{BatchStatus, EventType, Events, NewEvent, NewWebhook, Profile};
 use hookbox::storage::{BatchFilter, PageRequest};
 use hookbox::{Hookbox, NewApp, Options};
 
@@ -48,6 +48,18 @@ fn insist<T>(mut call: impl FnMut() -> hookbox::Result<T>) -> T {
         }
     }
     panic!("the server did not come back")
+}
+
+/// Looks for a minute at most: all that a webhook may have in flight can be leased to the dead, and
+/// comes again when the leases have ended, after 21 seconds. What is missing then is told by the
+/// assertions.
+fn wait_until(condition: impl Fn() -> bool) {
+    for _ in 0..600 {
+        if condition() {
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
 }
 
 /// Delivers until it is killed, or its parent is gone.
@@ -132,7 +144,7 @@ fn nothing_is_lost_while_processes_are_killed_and_the_server_restarts() {
             ids.insert(id.to_string());
         }
         // One of this round's, so that the kill comes in the middle of the others.
-        sink.wait_for(before + 1);
+        wait_until(|| sink.deliveries().len() > before);
         let victim = &mut fleet[round % PROCESSES];
         victim.kill().unwrap();
         victim.wait().unwrap();
@@ -145,14 +157,8 @@ fn nothing_is_lost_while_processes_are_killed_and_the_server_restarts() {
         fleet[round % PROCESSES] = spawn(&url);
     }
     let expected = ids.len() * WEBHOOKS;
-    // What was leased to the dead goes out again when its lease has ended, after 21 seconds.
-    for _ in 0..600 {
-        if Got::of(&sink).events.len() == expected {
-            break;
-        }
-        std::thread::park_timeout(Duration::from_millis(100));
-    }
-    // The last results are stored.
+    wait_until(|| Got::of(&sink).events.len() == expected);
+    // And until the last results are stored.
     let all = || {
         let mut batches = Vec::new();
         let mut page = PageRequest::first(1000).unwrap();
@@ -165,17 +171,12 @@ fn nothing_is_lost_while_processes_are_killed_and_the_server_restarts() {
             }
         }
     };
-    let mut batches = all();
-    for _ in 0..600 {
-        if batches
+    wait_until(|| {
+        all()
             .iter()
             .all(|batch| batch.status == BatchStatus::Delivered)
-        {
-            break;
-        }
-        std::thread::park_timeout(Duration::from_millis(100));
-        batches = all();
-    }
+    });
+    let batches = all();
     for mut child in fleet {
         child.kill().unwrap();
         child.wait().unwrap();
