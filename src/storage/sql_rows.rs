@@ -98,9 +98,6 @@ pub(super) fn mode(row: &impl SqlRow) -> Result<DeliveryMode> {
     })
 }
 
-/// The columns that [`app`] reads.
-pub(super) const APP_COLUMNS: &str = "id, enabled, profile, created_at";
-
 pub(super) fn app(row: &impl SqlRow) -> Result<App> {
     Ok(App {
         id: parsed(row, "id")?,

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::model::{App, AppId, AppState, EventType, Timestamp};
 use crate::storage::StoredKey;
 
-use super::rows::{self, APP_COLUMNS, millis, number, parsed, to_json};
+use super::rows::{self, millis, number, parsed, to_json};
 use super::session::{Db, limit};
 
 pub(super) fn insert(db: &Db<'_>, app: &App) -> Result<bool> {
@@ -22,8 +22,8 @@ pub(super) fn insert(db: &Db<'_>, app: &App) -> Result<bool> {
 }
 
 pub(super) fn get(db: &Db<'_>, id: &AppId) -> Result<Option<App>> {
-    let sql = format!("SELECT {APP_COLUMNS} FROM hookbox_app WHERE id = $1");
-    let found = db.row_or_none(&sql, &[&id.as_str()])?;
+    let sql = "SELECT * FROM hookbox_app WHERE id = $1";
+    let found = db.row_or_none(sql, &[&id.as_str()])?;
     found.map(|row| rows::app(&row)).transpose()
 }
 
@@ -54,8 +54,8 @@ pub(super) fn lock(db: &Db<'_>, id: &AppId) -> Result<()> {
 }
 
 pub(super) fn list(db: &Db<'_>, after: &str, max: usize) -> Result<Vec<App>> {
-    let sql = format!("SELECT {APP_COLUMNS} FROM hookbox_app WHERE id > $1 ORDER BY id LIMIT $2");
-    let found = db.query(&sql, &[&after, &limit(max)])?;
+    let sql = "SELECT * FROM hookbox_app WHERE id > $1 ORDER BY id LIMIT $2";
+    let found = db.query(sql, &[&after, &limit(max)])?;
     found.iter().map(rows::app).collect()
 }
 

@@ -55,18 +55,18 @@ pub(super) fn lock_log(db: &Db<'_>, marks: &Marks) -> Result<()> {
 
 /// New log entries that no webhook has been told of. While somebody else is routing there are none.
 pub(super) fn unrouted(db: &Db<'_>, marks: &Marks, max: usize) -> Result<Unrouted> {
-    let look = look(db)?;
-    if look.has_marks {
+    let todo = look(db)?;
+    if todo.has_marks {
         state::mark_noted(db)?;
     }
-    if !look.has_work {
+    if !todo.has_work {
         return Ok(Unrouted::default());
     }
     let lock = "SELECT 1 FROM hookbox_lock WHERE name = 'routing' FOR UPDATE SKIP LOCKED";
     if db.row_or_none(lock, &[])?.is_none() {
         // Who routes may have looked before these came: look again when it is done.
         return Ok(Unrouted {
-            more: look.has_news,
+            more: todo.has_news,
             ..Unrouted::default()
         });
     }
