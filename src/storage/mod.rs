@@ -18,7 +18,11 @@ pub mod conformance;
 mod file;
 pub mod kv;
 mod outbox;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod rows;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql_rows;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod tables;
@@ -149,6 +153,9 @@ pub struct Exchanged {
 /// How a webhook is to be changed: called inside the transaction, and again when an engine has to
 /// repeat it.
 pub type EditWebhook = Box<dyn Fn(&mut StoredWebhook) -> Result<()> + Send>;
+
+/// What a storage calls when there may be work.
+pub type Wake = Box<dyn Fn() + Send + Sync>;
 
 /// How an app's keys are to be changed: called inside the transaction with all of them, and again
 /// when an engine has to repeat it.
@@ -293,6 +300,11 @@ pub trait Storage: Debug + Send + Sync {
     /// # Errors
     /// Storage errors only.
     fn foreign_writes(&self) -> Result<i64>;
+
+    /// Calls back when somebody else has written: for storages that are told, so that an engine need
+    /// not wait until it looks at [`Storage::foreign_writes`] again. Replaces an earlier callback,
+    /// which is cheap, and may be called from any thread, also in vain.
+    fn on_foreign_write(&self, _wake: Wake) {}
 
     /// Sends an ended batch again, with a new budget.
     ///

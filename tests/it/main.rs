@@ -12,6 +12,8 @@ mod hygiene;
 mod kv;
 mod owed;
 mod pace;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod profiles;
 #[cfg(feature = "redb")]
 mod redb;
