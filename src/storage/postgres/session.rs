@@ -76,8 +76,6 @@ impl Session {
 pub(super) enum Failure {
     /// It may succeed when it is run again.
     Repeatable,
-    /// A part of it failed: it is to be run so that the part is undone by itself.
-    NeedsCare,
     /// The connection is gone, and with it the transaction.
     Lost,
 }

@@ -32,9 +32,8 @@ pub(super) fn run<T>(
     work: impl Fn(&PgTables<'_>) -> Result<T>,
 ) -> Result<(T, bool)> {
     let mut runs = 1;
-    let mut careful = false;
     loop {
-        let (result, failure) = run_once(pool, purpose, careful, &work);
+        let (result, failure) = run_once(pool, purpose, &work);
         let error = match result {
             Ok(done) => return Ok(done),
             Err(error) => error,
@@ -49,7 +48,6 @@ pub(super) fn run<T>(
         if failure == Failure::Repeatable {
             std::thread::park_timeout(PAUSE * (1 << runs));
         }
-        careful |= failure == Failure::NeedsCare;
         runs += 1;
     }
 }
@@ -57,17 +55,15 @@ pub(super) fn run<T>(
 fn run_once<T>(
     pool: &Pool,
     purpose: Purpose,
-    careful: bool,
     work: &impl Fn(&PgTables<'_>) -> Result<T>,
 ) -> (Result<(T, bool)>, Option<Failure>) {
     let mut session = match pool.get() {
         Ok(session) => session,
         Err(error) => return (Err(error), None),
     };
-    let tables = PgTables::new(Db::new(&mut session), careful);
+    let tables = PgTables::new(Db::new(&mut session));
     let result = in_transaction(&tables, purpose, work);
-    let care = tables.needs_care().then_some(Failure::NeedsCare);
-    let mut failure = tables.db.failure().or(care);
+    let mut failure = tables.db.failure();
     if result.is_err() && failure != Some(Failure::Lost) && tables.db.command("ROLLBACK").is_err() {
         failure = Some(Failure::Lost);
     }

@@ -6,7 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::error::{Error, Result, StorageFault};
+use crate::error::Result;
 use crate::machine::InFlight;
 use crate::model::{AppId, Attempt, Batch, BatchId, BatchStatus, Ordering, Timestamp};
 use crate::storage::tables::{BatchRow, Subscription, WebhookState};
@@ -27,27 +27,20 @@ pub(super) struct PgTables<'a> {
     pub(super) marks: Marks,
     pub(super) held_apps: HeldApps,
     pub(super) memory: RefCell<Memory>,
-    /// Whether each part is undone by itself when it fails. Otherwise a part that fails makes the
-    /// whole transaction run again, with care: that costs nothing while all rows are well.
-    careful: bool,
-    needs_care: Cell<bool>,
+    /// Whether parts of this transaction may be undone by themselves: what is remembered would not be
+    /// undone with them, so nothing is, from the first part on.
+    has_parts: Cell<bool>,
 }
 
 impl<'a> PgTables<'a> {
-    pub(super) fn new(db: Db<'a>, careful: bool) -> Self {
+    pub(super) fn new(db: Db<'a>) -> Self {
         Self {
             db,
             marks: Marks::default(),
             held_apps: HeldApps::default(),
             memory: RefCell::default(),
-            careful,
-            needs_care: Cell::new(false),
+            has_parts: Cell::new(false),
         }
-    }
-
-    /// Whether a part failed that was not run with care.
-    pub(super) fn needs_care(&self) -> bool {
-        self.needs_care.get()
     }
 
     /// What is left to do before the commit. Whether somebody should look for work after it.
@@ -57,11 +50,9 @@ impl<'a> PgTables<'a> {
     }
 
     pub(super) fn part(&self, work: &mut dyn FnMut() -> Result<()>) -> Result<()> {
-        if !self.careful {
-            return work().map_err(|error| {
-                self.needs_care.set(true);
-                Error::storage(StorageFault::Busy, format!("to be run with care: {error}"))
-            });
+        if !self.has_parts.replace(true) {
+            self.write_pending()?;
+            *self.memory.borrow_mut() = Memory::default();
         }
         self.db.command("SAVEPOINT hookbox_part")?;
         let result = work();
@@ -116,10 +107,10 @@ impl<'a> PgTables<'a> {
         Ok(())
     }
 
-    /// Changes what is pending; with care it is written at once.
+    /// Changes what is pending.
     pub(super) fn pend(&self, change: impl FnOnce(&mut Memory)) -> Result<()> {
         change(&mut self.memory.borrow_mut());
-        if self.careful {
+        if self.has_parts.get() {
             self.write_pending()?;
         }
         Ok(())
@@ -127,7 +118,7 @@ impl<'a> PgTables<'a> {
 
     /// Takes note of webhooks that this transaction has locked.
     pub(super) fn locked(&self, webhooks: Vec<i64>) -> Vec<i64> {
-        if !self.careful {
+        if !self.has_parts.get() {
             let mut memory = self.memory.borrow_mut();
             for no in &webhooks {
                 if !memory.held.contains_key(no) {
@@ -141,7 +132,7 @@ impl<'a> PgTables<'a> {
     pub(super) fn lock_of_batches(&self, ids: &[BatchId]) -> Result<()> {
         let db = self.afresh()?;
         self.locked(state::lock_of_batches(db, &self.marks, ids)?);
-        if !self.careful {
+        if !self.has_parts.get() {
             // Not before: whoever held them may have changed them.
             let found = batches::read_ahead(db, ids)?;
             self.memory.borrow_mut().batches = found;

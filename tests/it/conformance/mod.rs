@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, Weak};
 
 use hookbox::storage::conformance::{self, Place};
+use hookbox::storage::kv::{KvStorage, MemoryStore};
 use hookbox::storage::sqlite::SqliteStorage;
 use hookbox::{Error, StorageFault};
 
@@ -28,6 +29,42 @@ fn sqlite() -> Place {
 #[test]
 fn sqlite_keeps_every_promise() {
     conformance::run(sqlite);
+}
+
+#[test]
+fn memory_keeps_every_promise() {
+    conformance::run(|| {
+        let store = Arc::new(MemoryStore::default());
+        // It lasts as long as the test keeps it; two handles would not know of each other's writes.
+        Place::new(move || Ok(Arc::new(KvStorage::open(store.clone())?))).one_at_a_time()
+    });
+}
+
+#[cfg(feature = "redb")]
+#[test]
+fn redb_keeps_every_promise() {
+    conformance::run(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("box.redb");
+        Place::new(move || {
+            let _ = &folder;
+            Ok(Arc::new(KvStorage::open_redb(&path)?))
+        })
+        .one_at_a_time()
+    });
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn postgres_keeps_every_promise() {
+    use hookbox::storage::postgres::{PostgresOptions, PostgresStorage};
+    conformance::run(|| {
+        let schema = super::support::Schema::new();
+        Place::new(move || {
+            let storage = PostgresStorage::open(&schema.url(), PostgresOptions::default())?;
+            Ok(Arc::new(storage))
+        })
+    });
 }
 
 /// The same, broken.

@@ -192,7 +192,7 @@ fn statements(source: &str) -> Vec<String> {
 }
 
 /// Rows that somebody spoiled by hand hold up their own webhook, and nobody else's: the transaction is
-/// run again, with care.
+/// run again, in parts.
 #[test]
 fn a_spoiled_row_holds_up_its_own_webhook_only() {
     for damage in [

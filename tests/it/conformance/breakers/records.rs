@@ -327,4 +327,26 @@ pub const BREAKERS: &[Breaker] = &[
             ..Hooks::default()
         },
     },
+    Breaker {
+        check: "a_full_batch_goes_beside_the_first",
+        how: "sends one batch at a time, always",
+        hooks: |_| Hooks {
+            create_app: Some(Box::new(|inner, mut app, keys| {
+                app.profile.delivery.concurrency_full = 1;
+                inner.create_app(app, keys)
+            })),
+            ..Hooks::default()
+        },
+    },
+    Breaker {
+        check: "a_full_batch_goes_beside_the_first",
+        how: "sends part of a batch beside the first",
+        hooks: |_| Hooks {
+            create_app: Some(Box::new(|inner, mut app, keys| {
+                app.profile.delivery.concurrency = app.profile.delivery.concurrency_full;
+                inner.create_app(app, keys)
+            })),
+            ..Hooks::default()
+        },
+    },
 ];
