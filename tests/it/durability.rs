@@ -242,3 +242,40 @@ fn a_spoiled_row_holds_up_its_own_webhook_only() {
         assert_eq!(events, 2, "{damage}");
     }
 }
+
+/// Found by fuzzing (fuzz/fuzz_targets/corrupt_file.rs): with a bit changed in the index of ready
+/// webhooks, looking at one never cleared its mark, and `poll` never returned.
+#[test]
+fn a_damaged_index_of_ready_webhooks_is_an_error_and_no_endless_loop() {
+    let bench = Bench::new();
+    bench.webhook("a");
+    bench.emit("1");
+    bench.hooks.claim(1).unwrap();
+    bench.emit("2");
+    let db = || rusqlite::Connection::open(bench.path()).unwrap();
+    let index = |from: &str, to: &str| {
+        let db = db();
+        db.pragma_update(None, "writable_schema", true).unwrap();
+        let sql = "UPDATE sqlite_schema SET sql = replace(sql, ?1, ?2)
+                   WHERE name = 'hookbox_webhook_state_ready'";
+        assert_eq!(db.execute(sql, (from, to)).unwrap(), 1);
+    };
+    let set_ready = |ready: bool| {
+        let sql = "UPDATE hookbox_webhook_state SET ready = ?1, due_at = 0";
+        assert_eq!(db().execute(sql, (ready,)).unwrap(), 1);
+    };
+    // The index keeps an entry whose row is ready no longer.
+    set_ready(true);
+    index("ready = 1", "ready = 7");
+    set_ready(false);
+    index("ready = 7", "ready = 1");
+
+    let refused = same_file(&bench).poll(START).unwrap_err();
+    assert_eq!(refused.code(), "storage_corrupt", "{refused}");
+    // The remedy that the message names.
+    db().execute_batch("REINDEX hookbox_webhook_state").unwrap();
+    bench.webhook("b");
+    bench.emit("3");
+    same_file(&bench).poll(START).unwrap();
+    assert!(!bench.net.deliveries().is_empty());
+}

@@ -3,11 +3,12 @@
 //! A claim looks only at webhooks that are marked ready, through an index that holds only those,
 //! so its cost grows with neither the log, nor idle webhooks, nor batches that wait.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Prng;
-use crate::error::Result;
+use crate::error::{Error, Result, StorageFault};
 use crate::machine::{Input, Settled, longest_wait, plan_claim, step};
 use crate::model::{
     Attempt, AttemptResult, Batch, BatchId, BatchStatus, DeliveryMode, FailureKind, Notice,
@@ -65,6 +66,8 @@ fn claim_class(
     exchanged: &mut Exchanged,
 ) -> Result<bool> {
     let (tables, cache) = (exchange.tables, exchange.cache);
+    let before = exchanged.claimed.len();
+    let mut in_vain = HashSet::new();
     for _ in 0..ROUNDS_MAX {
         let room = end.saturating_sub(exchanged.claimed.len());
         if room == 0 {
@@ -94,9 +97,21 @@ fn claim_class(
                     message: error.to_string(),
                 });
             }
+            // Looking in vain clears the mark. Where it does not, nobody would ever come to an end.
+            if exchanged.claimed.len() == claimed && !in_vain.insert(webhook_no) {
+                return Err(damaged_index());
+            }
         }
     }
-    Ok(true)
+    // Apps in whose name nothing was found promise nothing more.
+    Ok(exchanged.claimed.len() > before || !in_vain.is_empty())
+}
+
+/// The index of ready webhooks does not follow the rows: only a damaged file is so.
+fn damaged_index() -> Error {
+    let message = "the index of webhooks to look at is damaged: stop the box and rebuild it (`REINDEX` in \
+                   SQLite), or restore a backup";
+    Error::storage(StorageFault::Corrupt, message)
 }
 
 /// Looks at one ready webhook: ends its expired leases, claims up to `room` batches for it, and
