@@ -7,11 +7,9 @@ use std::sync::{Arc, LazyLock};
 
 use arbitrary::Arbitrary;
 use hookbox::model::{NewWebhook, Notice, Profile, SignatureScheme};
-use hookbox::storage::{
-    AttemptFilter, BatchFilter, EventFilter, Page, PageRequest, WebhookFilter,
-};
+use hookbox::storage::{AttemptFilter, BatchFilter, EventFilter, Page, PageRequest, WebhookFilter};
 use hookbox::{Hookbox, NewApp, Options, Result};
-use hookbox_fuzz::{HandClock, SameRandom, START, Scripted, answer};
+use hookbox_fuzz::{HandClock, START, SameRandom, Scripted, answer};
 use libfuzzer_sys::fuzz_target;
 
 const APP: &str = "app";
@@ -39,7 +37,11 @@ fn folder() -> tempfile::TempDir {
 
 fn options() -> Options {
     let net = Scripted(Box::new(|request| {
-        let status = if request.url.as_str().ends_with("/bad") { 500 } else { 200 };
+        let status = if request.url.as_str().ends_with("/bad") {
+            500
+        } else {
+            200
+        };
         answer(status, b"body")
     }));
     Options::new()

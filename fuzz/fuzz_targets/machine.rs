@@ -123,7 +123,10 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
             && batch.status == BatchStatus::Waiting
             && matches!(input, Input::Settle { .. })
         {
-            assert!(due <= now.plus(longest_wait(&policy)), "{due:?} is too late");
+            assert!(
+                due <= now.plus(longest_wait(&policy)),
+                "{due:?} is too late"
+            );
         }
     }
     Ok(())

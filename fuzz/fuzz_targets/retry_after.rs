@@ -2,7 +2,9 @@
 //! never earlier than the schedule's, nor later than the longest wait.
 #![no_main]
 
-use hookbox::machine::{ControlHeaders, Next, judge, longest_wait, next_attempt, parse_retry_after};
+use hookbox::machine::{
+    ControlHeaders, Next, judge, longest_wait, next_attempt, parse_retry_after,
+};
 use hookbox::model::{AttemptResult, Profile, Timestamp};
 use libfuzzer_sys::fuzz_target;
 

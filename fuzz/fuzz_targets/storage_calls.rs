@@ -9,13 +9,11 @@ use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use hookbox::model::{
-    DeliveryMode, Events, EventType, NewEvent, NewWebhook, Profile, SignatureScheme, WebhookId,
+    DeliveryMode, EventType, Events, NewEvent, NewWebhook, Profile, SignatureScheme, WebhookId,
     WebhookUpdate,
 };
 use hookbox::storage::kv::KvStorage;
-use hookbox::storage::{
-    AttemptFilter, BatchFilter, EventFilter, Page, PageRequest, WebhookFilter,
-};
+use hookbox::storage::{AttemptFilter, BatchFilter, EventFilter, Page, PageRequest, WebhookFilter};
 use hookbox::transport::Method;
 use hookbox::{Hookbox, NewApp, Options, Result};
 use hookbox_fuzz::{HandClock, SameRandom, Scripted, answer};
@@ -26,22 +24,44 @@ const TYPES: [&str; 3] = ["user.created", "user.deleted", "user.session.created"
 
 #[derive(Debug, Clone, Arbitrary)]
 enum Call {
-    Emit { app: bool, types: Vec<u8>, key: Option<u8>, once: bool },
-    Create { app: bool, types: Vec<u8> },
+    Emit {
+        app: bool,
+        types: Vec<u8>,
+        key: Option<u8>,
+        once: bool,
+    },
+    Create {
+        app: bool,
+        types: Vec<u8>,
+    },
     Delete(u8),
     Activate(u8),
     Deactivate(u8),
-    Update { webhook: u8, types: Option<Vec<u8>> },
-    App { app: bool, on: bool },
+    Update {
+        webhook: u8,
+        types: Option<Vec<u8>>,
+    },
+    App {
+        app: bool,
+        on: bool,
+    },
     DeleteApp(bool),
-    Endpoint { webhook: u8, status: u8 },
+    Endpoint {
+        webhook: u8,
+        status: u8,
+    },
     Resend(u8),
     Cancel(u8),
-    Replay { webhook: u8, back: u16 },
+    Replay {
+        webhook: u8,
+        back: u16,
+    },
     Prune,
     Step(u16),
     Poll,
-    Look { limit: u8 },
+    Look {
+        limit: u8,
+    },
 }
 
 struct World {
@@ -63,7 +83,10 @@ impl World {
         let net = Scripted(Box::new(move |request| {
             if request.method == Method::Get {
                 let number = &request.query.iter().find(|(name, _)| name == "challenge");
-                return answer(200, format!("{{\"challenge\":{}}}", number.unwrap().1).as_bytes());
+                return answer(
+                    200,
+                    format!("{{\"challenge\":{}}}", number.unwrap().1).as_bytes(),
+                );
             }
             let path = request.url.as_str().rsplit('/').next().unwrap().to_owned();
             let status = of_script.lock().unwrap()[path.parse::<usize>().unwrap() % 8];
@@ -101,12 +124,20 @@ impl World {
     /// Does a call and says what came of it.
     fn call(&mut self, call: &Call) -> String {
         let hooks = &self.hooks;
-        let webhook = |n: u8| self.webhooks.get(usize::from(n) % self.webhooks.len().max(1));
+        let webhook = |n: u8| {
+            self.webhooks
+                .get(usize::from(n) % self.webhooks.len().max(1))
+        };
         let on_webhook = |n: u8, call: &dyn Fn(&str, &WebhookId) -> String| {
             webhook(n).map_or_else(String::new, |(app, id)| call(app, id))
         };
         match call.clone() {
-            Call::Emit { app, types, key, once } => {
+            Call::Emit {
+                app,
+                types,
+                key,
+                once,
+            } => {
                 let events = types.iter().take(6).map(|n| {
                     let mut event = NewEvent::new(event_type(*n), format!("{{\"n\":{n}}}"));
                     event.idempotency_key = key.map(|key| format!("{}", key % 4));
@@ -122,7 +153,8 @@ impl World {
                 let new = NewWebhook::new(url).events(events(&types));
                 let created = hooks.create_webhook(app_of(app), new);
                 let text = said(&created);
-                self.webhooks.extend(created.ok().map(|made| (app_of(app), made.id)));
+                self.webhooks
+                    .extend(created.ok().map(|made| (app_of(app), made.id)));
                 text
             }
             Call::Delete(n) => on_webhook(n, &|app, id| said(&hooks.delete_webhook(app, id))),
@@ -171,14 +203,12 @@ impl World {
         *self.clock.0.lock().unwrap()
     }
 
-    fn on_batch(
-        &self,
-        n: u8,
-        call: &dyn Fn(&str, &hookbox::model::BatchId) -> String,
-    ) -> String {
+    fn on_batch(&self, n: u8, call: &dyn Fn(&str, &hookbox::model::BatchId) -> String) -> String {
         let mut text = String::new();
         for app in APPS {
-            let batches = self.hooks.batches(app, BatchFilter::default(), PageRequest::default());
+            let batches = self
+                .hooks
+                .batches(app, BatchFilter::default(), PageRequest::default());
             let batches = batches.unwrap().items;
             if let Some(batch) = batches.get(usize::from(n) % batches.len().max(1)) {
                 text += &call(app, &batch.id);
@@ -192,10 +222,18 @@ impl World {
         let mut text = String::new();
         let hooks = &self.hooks;
         for app in APPS {
-            text += &pages(limit, |page| hooks.events(app, EventFilter::default(), page));
-            text += &pages(limit, |page| hooks.batches(app, BatchFilter::default(), page));
-            text += &pages(limit, |page| hooks.attempts(app, AttemptFilter::default(), page));
-            text += &pages(limit, |page| hooks.webhooks(app, WebhookFilter::default(), page));
+            text += &pages(limit, |page| {
+                hooks.events(app, EventFilter::default(), page)
+            });
+            text += &pages(limit, |page| {
+                hooks.batches(app, BatchFilter::default(), page)
+            });
+            text += &pages(limit, |page| {
+                hooks.attempts(app, AttemptFilter::default(), page)
+            });
+            text += &pages(limit, |page| {
+                hooks.webhooks(app, WebhookFilter::default(), page)
+            });
         }
         for (app, id) in &self.webhooks {
             text += &said(&hooks.backlog(app, id));
@@ -258,7 +296,11 @@ fuzz_target!(|calls: Vec<Call>| {
     let mut memory =
         World::open(|options| options.open_storage(Arc::new(KvStorage::in_memory().unwrap())));
     let mut sqlite = World::open(|options| options.open(folder.path().join("box.db")));
-    for call in calls.iter().take(60).chain([&Call::Poll, &Call::Look { limit: 3 }]) {
+    for call in calls
+        .iter()
+        .take(60)
+        .chain([&Call::Poll, &Call::Look { limit: 3 }])
+    {
         assert_eq!(memory.call(call), sqlite.call(call), "{call:?}");
         let sent = std::mem::take(&mut *memory.sent.lock().unwrap());
         let sent_too = std::mem::take(&mut *sqlite.sent.lock().unwrap());

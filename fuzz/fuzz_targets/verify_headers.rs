@@ -89,7 +89,12 @@ fuzz_target!(|bytes: &[u8]| {
         ("webhook-signature", &signature),
     ];
     let standard = |body: &[u8]| {
-        verify_standard_webhooks(&Request::new(signed, body), &keys.verifiers, &options, START)
+        verify_standard_webhooks(
+            &Request::new(signed, body),
+            &keys.verifiers,
+            &options,
+            START,
+        )
     };
     assert_eq!(standard(body), Ok(()));
     let signature = fingerprint_header(secrets, body).unwrap();

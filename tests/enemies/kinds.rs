@@ -177,8 +177,8 @@ pub const KINDS: &[Kind] = &[
     https("TLS stall", 10, Peer::wait),
     https("TLS drip", 5, |peer| {
         // The start of a handshake record that never ends.
-        let bytes = std::iter::once(&b"\x16\x03\x03\x40\x00\x02"[..])
-            .chain(std::iter::repeat(&b"\0"[..]));
+        let bytes =
+            std::iter::once(&b"\x16\x03\x03\x40\x00\x02"[..]).chain(std::iter::repeat(&b"\0"[..]));
         peer.drip(bytes, Duration::from_millis(50));
     }),
     https("TLS garbage", 5, |peer| {

@@ -256,7 +256,9 @@ fn all_attempts(hooks: &Hookbox) -> Vec<Attempt> {
     let (mut all, mut cursor) = (Vec::new(), None);
     loop {
         let page = PageRequest::first(1000).unwrap().after(cursor);
-        let page = hooks.attempts(HOSTILE, AttemptFilter::default(), page).unwrap();
+        let page = hooks
+            .attempts(HOSTILE, AttemptFilter::default(), page)
+            .unwrap();
         all.extend(page.items);
         cursor = page.next_cursor;
         if cursor.is_none() {
@@ -266,10 +268,15 @@ fn all_attempts(hooks: &Hookbox) -> Vec<Attempt> {
 }
 
 fn report_kinds(kind_of: &BTreeMap<WebhookId, &'static str>, attempts: &[Attempt]) {
-    println!("\n{:<18} {:>8} {:>8} {:>7}  what came of it", "kind", "webhooks", "attempts", "max ms");
+    println!(
+        "\n{:<18} {:>8} {:>8} {:>7}  what came of it",
+        "kind", "webhooks", "attempts", "max ms"
+    );
     for kind in KINDS {
         let webhooks = kind_of.values().filter(|name| **name == kind.name).count();
-        let of_kind = attempts.iter().filter(|one| kind_of[&one.webhook_id] == kind.name);
+        let of_kind = attempts
+            .iter()
+            .filter(|one| kind_of[&one.webhook_id] == kind.name);
         let (mut results, mut count, mut longest) = (BTreeMap::<String, usize>::new(), 0, 0);
         for attempt in of_kind {
             count += 1;
@@ -280,7 +287,10 @@ fn report_kinds(kind_of: &BTreeMap<WebhookId, &'static str>, attempts: &[Attempt
             };
             *results.entry(name).or_default() += 1;
         }
-        let results: Vec<String> = results.iter().map(|(name, n)| format!("{name} {n}")).collect();
+        let results: Vec<String> = results
+            .iter()
+            .map(|(name, n)| format!("{name} {n}"))
+            .collect();
         println!(
             "{:<18} {webhooks:>8} {count:>8} {longest:>7}  {}",
             kind.name,
@@ -296,7 +306,11 @@ fn check_kinds(kind_of: &BTreeMap<WebhookId, &'static str>, attempts: &[Attempt]
             .iter()
             .filter(|one| kind_of[&one.webhook_id] == kind.name)
             .peekable();
-        assert!(of_kind.peek().is_some(), "nothing was sent to {}", kind.name);
+        assert!(
+            of_kind.peek().is_some(),
+            "nothing was sent to {}",
+            kind.name
+        );
         for attempt in of_kind.filter(|_| kind.name == "gzip bomb") {
             let is_raw = attempt.excerpt.starts_with("\u{1f}\u{fffd}\u{8}");
             let answered = matches!(attempt.result, AttemptResult::Status(_));
@@ -307,8 +321,16 @@ fn check_kinds(kind_of: &BTreeMap<WebhookId, &'static str>, attempts: &[Attempt]
 
 fn check_resources(rested: &Peak, besieged: &Peak, hostile: usize) {
     let most = u64::from(WORKERS) + SLOW_MAX + LOOKUPS + OTHER_THREADS;
-    assert!(besieged.threads <= most, "{} threads, at most {most}", besieged.threads);
+    assert!(
+        besieged.threads <= most,
+        "{} threads, at most {most}",
+        besieged.threads
+    );
     let senders = SLOW_MAX.min(hostile as u64);
     let most = rested.rss_kib + senders * KIB_PER_SENDER + KIB_SPARE;
-    assert!(besieged.rss_kib <= most, "{} KiB, at most {most}", besieged.rss_kib);
+    assert!(
+        besieged.rss_kib <= most,
+        "{} KiB, at most {most}",
+        besieged.rss_kib
+    );
 }

@@ -75,7 +75,11 @@ impl Servers {
             _ => "127.0.0.1".to_owned(),
         };
         // Without the number for the healthy: it is appended.
-        let path = if of_kind.is_some() { n.to_string() } else { String::new() };
+        let path = if of_kind.is_some() {
+            n.to_string()
+        } else {
+            String::new()
+        };
         format!("{scheme}://{host}:{}/{path}", self.ports[kind])
     }
 
@@ -93,7 +97,10 @@ impl Servers {
         write!(stream, "GET {path} HTTP/1.1\r\n\r\n").unwrap();
         let mut text = String::new();
         BufReader::new(stream).read_line(&mut text).unwrap();
-        let numbers: Vec<u64> = text.split_whitespace().map(|text| text.parse().unwrap()).collect();
+        let numbers: Vec<u64> = text
+            .split_whitespace()
+            .map(|text| text.parse().unwrap())
+            .collect();
         let count = |index: usize| usize::try_from(numbers[index]).unwrap();
         Arrived {
             distinct: count(0),

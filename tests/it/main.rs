@@ -1,6 +1,8 @@
 //! Integration tests: one crate, so that they link once.
 #![allow(missing_docs)]
 
+#[cfg(feature = "http")]
+mod addresses;
 mod batches;
 mod conformance;
 mod delivery;

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -368,6 +369,8 @@ impl Received {
 /// they run out), and keeps what it got.
 pub struct Receiver {
     pub url: String,
+    /// It listens on every local address.
+    pub port: u16,
     shared: Arc<Shared>,
 }
 
@@ -376,21 +379,34 @@ struct Shared {
     statuses: Mutex<VecDeque<u16>>,
     received: Mutex<Vec<Received>>,
     changed: Condvar,
+    connections: AtomicUsize,
 }
 
 impl Receiver {
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let url = format!("http://127.0.0.1:{port}/hook");
         let shared = Arc::new(Shared::default());
         let of_thread = shared.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                of_thread.connections.fetch_add(1, Ordering::SeqCst);
                 let shared = of_thread.clone();
                 std::thread::spawn(move || serve(stream, &shared));
             }
         });
-        Self { url, shared }
+        Self { url, port, shared }
+    }
+
+    /// The connections so far.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// The requests so far, challenges too.
+    pub fn requests(&self) -> usize {
+        self.shared.received.lock().unwrap().len()
     }
 
     /// The next deliveries are answered with these.
