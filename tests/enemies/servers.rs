@@ -160,7 +160,7 @@ pub fn serve() {
             Does::NotListen | Does::NotResolve => {}
         }
     }
-    print!("{lines}{END}\n");
+    println!("{lines}{END}");
     std::io::stdout().flush().unwrap();
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     drop(kept);

@@ -279,3 +279,38 @@ fn a_damaged_index_of_ready_webhooks_is_an_error_and_no_endless_loop() {
     same_file(&bench).poll(START).unwrap();
     assert!(!bench.net.deliveries().is_empty());
 }
+
+/// As the one above, for the index that says which batches are due. (The file with which fuzzing had a
+/// batch sent without end is in fuzz/corpus/corrupt_file.)
+#[test]
+fn a_damaged_index_of_batches_sends_nothing_twice() {
+    let bench = Bench::new();
+    bench.net.script(|_| status(500));
+    bench.webhook("a");
+    bench.emit("1");
+    bench.poll();
+    let db = || rusqlite::Connection::open(bench.path()).unwrap();
+    let index = |from: &str, to: &str| {
+        let db = db();
+        db.pragma_update(None, "writable_schema", true).unwrap();
+        let sql = "UPDATE sqlite_schema SET sql = replace(sql, ?1, ?2)
+                   WHERE name = 'hookbox_batch_open'";
+        assert_eq!(db.execute(sql, (from, to)).unwrap(), 1);
+    };
+    // The index keeps an entry by which the batch is due; the row says: in an hour.
+    let set_due = |at: i64| {
+        let sql = "UPDATE hookbox_batch SET due_at = ?1";
+        assert_eq!(db().execute(sql, (at,)).unwrap(), 1);
+    };
+    set_due(START.as_millis());
+    index("'waiting', ", "'other', ");
+    set_due(START.plus(Duration::from_secs(3600)).as_millis());
+    index("'other', ", "'waiting', ");
+    let sql = "UPDATE hookbox_webhook_state SET ready = 1, due_at = 0";
+    assert_eq!(db().execute(sql, ()).unwrap(), 1);
+
+    let sent = bench.net.deliveries().len();
+    let refused = same_file(&bench).poll(START).unwrap_err();
+    assert_eq!(refused.code(), "storage_corrupt", "{refused}");
+    assert_eq!(bench.net.deliveries().len(), sent);
+}

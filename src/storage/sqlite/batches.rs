@@ -89,6 +89,8 @@ pub(super) fn in_flight(db: &Connection, webhook_no: i64) -> Result<InFlight> {
         })?)
 }
 
+/// The index says which, the rows themselves what they are: with a damaged index SQLite would read from it
+/// that a batch is still due, however often it was sent.
 pub(super) fn unsettled(
     db: &Connection,
     webhook_no: i64,
@@ -103,9 +105,11 @@ pub(super) fn unsettled(
     select(
         db,
         &format!(
-            "b.webhook_no = ?1 AND b.status = ?2
-                 AND b.status IN ('waiting', 'leased', 'parked', 'exhausted')
-             ORDER BY {order} LIMIT ?3"
+            "b.no IN (
+                 SELECT b.no FROM hookbox_batch b WHERE b.webhook_no = ?1 AND b.status = ?2
+                     AND b.status IN ('waiting', 'leased', 'parked', 'exhausted')
+                 ORDER BY {order} LIMIT ?3)
+             ORDER BY {order}"
         ),
         (
             webhook_no,
