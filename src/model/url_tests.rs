@@ -64,7 +64,7 @@ fn good_urls_are_normalised() {
     assert_eq!(WebhookUrl::parse("http://1e.net/").unwrap().ip(), None);
 }
 
-/// tests/vectors/refused_urls.json: what programs read differently, or what is no webhook's URL.
+/// `tests/vectors/refused_urls.json`: what programs read differently, or what is no webhook's URL.
 #[test]
 fn hostile_urls_are_refused() {
     let vectors = include_str!("../../tests/vectors/refused_urls.json");

@@ -180,7 +180,7 @@ fn schemes_and_ports() {
     }
 }
 
-/// The registries, as data that does not come from our tables (tests/vectors/special_addresses.txt).
+/// The registries, as data that does not come from our tables (`tests/vectors/special_addresses.txt`).
 fn registry() -> Vec<IpNet> {
     include_str!("../../tests/vectors/special_addresses.txt")
         .lines()

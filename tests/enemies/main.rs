@@ -45,9 +45,6 @@ const OTHER_THREADS: u64 = 8;
 const KIB_PER_SENDER: u64 = 256;
 const KIB_SPARE: u64 = 32 * 1024;
 
-/// Below this, a p99 says more about the machine than about the box.
-const P99_FLOOR: Duration = Duration::from_millis(100);
-
 /// A sender is busy for this long with an endpoint that never answers before another takes its
 /// place (`delivery/senders.rs`): what meeting many of them at once costs the others.
 const SLOW_AFTER: Duration = Duration::from_millis(250);
@@ -62,6 +59,9 @@ struct Size {
     together: Duration,
     /// Between two events for the healthy: each is a hundred deliveries.
     pause: Duration,
+    /// Below this, a p99 says more about the machine than about the box: more so in a short run beside
+    /// other tests.
+    p99_floor: Duration,
 }
 
 const QUICK: Size = Size {
@@ -70,6 +70,7 @@ const QUICK: Size = Size {
     met: Duration::from_secs(2),
     together: Duration::from_secs(3),
     pause: Duration::from_millis(250),
+    p99_floor: Duration::from_millis(500),
 };
 
 const FULL: Size = Size {
@@ -78,6 +79,7 @@ const FULL: Size = Size {
     met: Duration::from_secs(5),
     together: Duration::from_secs(40),
     pause: Duration::from_millis(250),
+    p99_floor: Duration::from_millis(100),
 };
 
 fn main() {
@@ -160,7 +162,7 @@ fn run(size: &Size) {
     );
     // Lookups that hang in the resolver end by themselves.
     assert!(left.threads <= rested.first.threads + LOOKUPS);
-    let most = (2 * alone.p99).max(P99_FLOOR);
+    let most = (2 * alone.p99).max(size.p99_floor);
     assert!(
         together.p99 <= most,
         "the healthy wait for the hostile: {most:?} at most"
