@@ -3,23 +3,35 @@
 use std::sync::Arc;
 
 use hookbox::storage::Storage;
+use hookbox::storage::kv::{KvStorage, MemoryStore};
 use hookbox::storage::sqlite::SqliteStorage;
 
 /// A storage to measure.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     Sqlite,
+    Memory,
+    #[cfg(feature = "redb")]
+    Redb,
 }
 
 impl Engine {
     /// Those that can be measured here.
     pub fn all() -> Vec<Self> {
-        vec![Self::Sqlite]
+        vec![
+            Self::Sqlite,
+            Self::Memory,
+            #[cfg(feature = "redb")]
+            Self::Redb,
+        ]
     }
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
+            Self::Memory => "memory",
+            #[cfg(feature = "redb")]
+            Self::Redb => "redb",
         }
     }
 }
@@ -28,13 +40,19 @@ impl Engine {
 pub struct Place {
     engine: Engine,
     folder: tempfile::TempDir,
+    /// What has no file lasts as long as its place.
+    memory: Arc<MemoryStore>,
 }
 
 impl Place {
     pub fn new(engine: Engine) -> Self {
         // Beside the build, not in /tmp: that may be no disk at all.
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        Self { engine, folder }
+        Self {
+            engine,
+            folder,
+            memory: Arc::default(),
+        }
     }
 
     pub fn open(&self) -> Arc<dyn Storage> {
@@ -42,6 +60,12 @@ impl Place {
             Engine::Sqlite => {
                 let path = self.folder.path().join("box.db");
                 Arc::new(SqliteStorage::open(&path, None).unwrap())
+            }
+            Engine::Memory => Arc::new(KvStorage::open(self.memory.clone()).unwrap()),
+            #[cfg(feature = "redb")]
+            Engine::Redb => {
+                let path = self.folder.path().join("box.redb");
+                Arc::new(KvStorage::open_redb(&path).unwrap())
             }
         }
     }

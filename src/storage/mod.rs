@@ -10,6 +10,10 @@
 //! them later, when it routes.) A subscription holds between two positions: the webhook is owed
 //! exactly the events of its app, type and environment that lie between them.
 
+mod commit;
+#[cfg(any(feature = "sqlite", feature = "redb"))]
+mod file;
+pub mod kv;
 mod outbox;
 mod rows;
 #[cfg(feature = "sqlite")]

@@ -8,6 +8,7 @@ mod emit;
 mod engine;
 mod fairness;
 mod hygiene;
+mod kv;
 mod owed;
 mod pace;
 mod profiles;

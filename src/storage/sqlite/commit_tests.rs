@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::storage::commit::CommitQueue;
+use crate::storage::file;
 use crate::storage::sqlite::open::Location;
 
-fn queue(folder: &tempfile::TempDir) -> (Arc<CommitQueue>, Arc<AtomicUsize>) {
+fn queue(folder: &tempfile::TempDir) -> (Arc<CommitQueue<Connection>>, Arc<AtomicUsize>) {
     let location = Location::new(&folder.path().join("a.db")).unwrap();
-    location.create().unwrap();
+    file::create(location.path()).unwrap();
     let connects = Arc::new(AtomicUsize::new(0));
     let counted = connects.clone();
     let connect = move || {
@@ -30,7 +32,7 @@ fn insert(db: &Connection, n: i64) -> Result<i64> {
     Ok(n)
 }
 
-fn count(queue: &CommitQueue) -> i64 {
+fn count(queue: &CommitQueue<Connection>) -> i64 {
     let all = |db: &Connection| Ok(db.query_row("SELECT count(*) FROM t", (), |row| row.get(0))?);
     queue.with_writer(all).unwrap()
 }

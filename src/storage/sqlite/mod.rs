@@ -5,7 +5,6 @@
 mod apps;
 mod attempts;
 mod batches;
-mod commit;
 mod entries;
 mod error;
 mod log;
@@ -17,6 +16,7 @@ mod state;
 mod tables;
 mod upkeep;
 mod webhooks;
+mod writer;
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -25,11 +25,13 @@ use rusqlite::Connection;
 
 use crate::error::{Error, Result};
 use crate::model::{AppId, EventId};
+use crate::storage::commit::{CommitQueue, lock};
+use crate::storage::file;
 use crate::storage::tables::{Database, TableStorage, Tables, emit};
 use crate::storage::{PreparedEvent, StorageStats};
-use commit::{CommitQueue, lock, nested};
 use open::Location;
 use tables::SqliteTables;
+use writer::nested;
 
 /// Idle read connections that are kept open.
 const READERS_KEPT: usize = 4;
@@ -41,7 +43,7 @@ pub type SqliteStorage = TableStorage<Sqlite>;
 pub struct Sqlite {
     location: Location,
     /// `None` when the box is open for reading only.
-    writer: Option<CommitQueue>,
+    writer: Option<CommitQueue<Connection>>,
     readers: Mutex<Vec<Connection>>,
 }
 
@@ -64,7 +66,7 @@ impl TableStorage<Sqlite> {
     /// had, and other storage errors.
     pub fn open(path: &Path, payload_bytes_max: Option<usize>) -> Result<Self> {
         let location = Location::new(path)?;
-        location.create()?;
+        file::create(location.path())?;
         let connect_to = location.clone();
         let queue = CommitQueue::new(Box::new(move || connect_to.writer()))?;
         queue.with_writer(migrate::migrate)?;
@@ -120,7 +122,7 @@ impl TableStorage<Sqlite> {
 }
 
 impl Sqlite {
-    fn new(location: Location, writer: Option<CommitQueue>) -> Self {
+    fn new(location: Location, writer: Option<CommitQueue<Connection>>) -> Self {
         Self {
             location,
             writer,
@@ -188,7 +190,7 @@ impl Database for Sqlite {
 
     fn backup(&self, to: &Path) -> Result<()> {
         // Made here, so that it is as private as the box from its first byte on.
-        if !Location::new(to)?.create()? {
+        if !file::create(to)? {
             return Err(Error::invalid("to", "must not exist yet"));
         }
         let reader = self.location.reader()?;

@@ -8,6 +8,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Error, Result, StorageFault};
 
+use crate::storage::file;
+
 use super::error::bad_row;
 
 /// SQLite below this can lose committed writes in WAL mode (the WAL-reset bug, reliability.md §1.4).
@@ -36,37 +38,13 @@ pub(super) struct Location {
 impl Location {
     pub(super) fn new(path: &Path) -> Result<Self> {
         check_version()?;
-        let path = std::path::absolute(path)
-            .map_err(|error| Error::storage(StorageFault::Io, error.to_string()))?;
-        Ok(Self { path })
+        Ok(Self {
+            path: file::absolute(path)?,
+        })
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Creates the file, readable and writable by its owner only; false when it is there already.
-    pub(super) fn create(&self) -> Result<bool> {
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        match options.open(&self.path) {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => {
-                let fault = match error.kind() {
-                    std::io::ErrorKind::StorageFull => StorageFault::Full,
-                    std::io::ErrorKind::PermissionDenied
-                    | std::io::ErrorKind::ReadOnlyFilesystem => StorageFault::ReadOnly,
-                    _ => StorageFault::Io,
-                };
-                Err(Error::storage(
-                    fault,
-                    format!("{}: {error}", self.path.display()),
-                ))
-            }
-        }
     }
 
     /// A connection that writes. The file must exist.

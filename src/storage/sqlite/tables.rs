@@ -16,7 +16,7 @@ use crate::storage::tables::{
 };
 use crate::storage::{PreparedEvent, StoredKey, StoredWebhook, WebhookFilter};
 
-use super::commit::nested;
+use super::writer::nested;
 use super::{apps, attempts, batches, entries, log, ready, state, upkeep, webhooks};
 
 /// The tables as a connection sees them in its transaction.

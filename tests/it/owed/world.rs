@@ -72,8 +72,8 @@ pub struct World {
 }
 
 impl World {
-    pub fn new() -> Self {
-        let bench = Bench::with(|options| options.payload_bytes_max(64));
+    pub fn new(engine: Engine) -> Self {
+        let bench = Bench::over(engine, |options| options.payload_bytes_max(64));
         let net = Arc::new(Mutex::new(Net::default()));
         let of_script = net.clone();
         bench.net.script(move |request| {

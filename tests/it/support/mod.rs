@@ -6,7 +6,7 @@ mod faulty;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use hookbox::clock::Clock;
 use hookbox::model::{
     Batch, EventType, Events, FailureKind, NewWebhook, Notice, Overrides, Timestamp, WebhookId,
 };
+use hookbox::storage::kv::{KvStorage, MemoryStore};
 use hookbox::storage::{BatchFilter, PageRequest};
 use hookbox::transport::{Method, Request, Response, Transport, TransportError};
 use hookbox::{Hookbox, Options};
@@ -179,6 +180,41 @@ pub fn events_in(request: &Request) -> Vec<(String, serde_json::Value)> {
         .collect()
 }
 
+/// The storages that a box can be over.
+#[derive(Debug, Clone)]
+pub enum Engine {
+    Sqlite,
+    Memory,
+    /// One that the test keeps.
+    Store(Arc<MemoryStore>),
+    #[cfg(feature = "redb")]
+    Redb,
+}
+
+impl Engine {
+    /// One of each.
+    pub const ALL: &[Self] = &[
+        Self::Sqlite,
+        Self::Memory,
+        #[cfg(feature = "redb")]
+        Self::Redb,
+    ];
+
+    fn open(self, options: Options, folder: &Path) -> Hookbox {
+        match self {
+            Self::Sqlite => options.open(folder.join("box.db")),
+            Self::Memory => options.open_storage(Arc::new(KvStorage::in_memory().unwrap())),
+            Self::Store(store) => options.open_storage(Arc::new(KvStorage::open(store).unwrap())),
+            #[cfg(feature = "redb")]
+            Self::Redb => {
+                let storage = KvStorage::open_redb(&folder.join("box.redb")).unwrap();
+                options.open_storage(Arc::new(storage))
+            }
+        }
+        .unwrap()
+    }
+}
+
 /// A box in a temporary folder, on a hand-set clock and a scripted transport, with one app.
 pub struct Bench {
     pub hooks: Hookbox,
@@ -194,6 +230,11 @@ impl Bench {
     }
 
     pub fn with(change: impl FnOnce(Options) -> Options) -> Self {
+        Self::over(Engine::Sqlite, change)
+    }
+
+    /// The same, over another storage.
+    pub fn over(engine: Engine, change: impl FnOnce(Options) -> Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (clock, net) = (HandClock::new(), FakeTransport::new());
         let notices = Arc::<Mutex<Vec<Notice>>>::default();
@@ -202,7 +243,7 @@ impl Bench {
             .on_notice(move |notice| heard.lock().unwrap().push(notice.clone()))
             .clock(clock.clone())
             .transport(net.clone());
-        let hooks = change(options).open(folder.path().join("box.db")).unwrap();
+        let hooks = engine.open(change(options), folder.path());
         hooks.create_app(APP).unwrap();
         Self {
             hooks,

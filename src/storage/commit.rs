@@ -1,4 +1,4 @@
-//! One writer, group commit (design idea 4).
+//! One writer, group commit (design idea 4). What engines with one writer at a time share.
 //!
 //! Every durable write goes through [`CommitQueue::write`]. The first thread to come leads: it
 //! takes all the writes that wait, runs them in one transaction with one fsync, hands each thread
@@ -8,32 +8,41 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::Connection;
-
 use crate::error::{Error, Result, StorageFault};
 
-use super::error::commit_error;
+/// An engine's writing end.
+pub(super) trait Writer: Send + 'static {
+    /// What writes work on, inside a transaction.
+    type Inside<'a>;
 
-/// Makes a connection; again when the one before can no longer be trusted.
-pub(super) type Connect = Box<dyn Fn() -> Result<Connection> + Send + Sync>;
+    /// Runs `all` in one transaction. When it says true the transaction is committed, and synced;
+    /// when it says false or fails, nothing that it wrote stays.
+    fn transaction(&self, all: &mut dyn FnMut(&Self::Inside<'_>) -> Result<bool>) -> Result<()>;
 
-pub(super) struct CommitQueue {
-    waiting: Mutex<Waiting>,
-    /// `None` after a failed commit, until the next leader has made a new connection.
-    writer: Mutex<Option<Connection>>,
-    connect: Connect,
+    /// Runs a part of a transaction, which is undone by itself when it says false. An error is the
+    /// whole transaction's.
+    fn part(inside: &Self::Inside<'_>, part: &mut dyn FnMut() -> bool) -> Result<()>;
 }
 
-#[derive(Default)]
-struct Waiting {
-    jobs: Vec<Box<dyn Job>>,
+/// Makes a writer; again when the one before can no longer be trusted.
+pub(super) type Connect<W> = Box<dyn Fn() -> Result<W> + Send + Sync>;
+
+pub(super) struct CommitQueue<W> {
+    waiting: Mutex<Waiting<W>>,
+    /// `None` after a failed commit, until the next leader has made a new one.
+    writer: Mutex<Option<W>>,
+    connect: Connect<W>,
+}
+
+struct Waiting<W> {
+    jobs: Vec<Box<dyn Job<W>>>,
     has_leader: bool,
 }
 
 /// One thread's write, as the leader sees it.
-trait Job: Send {
+trait Job<W: Writer>: Send {
     /// Does the work, without handing out its result yet. False when it failed.
-    fn run(&mut self, connection: &Connection) -> bool;
+    fn run(&mut self, inside: &W::Inside<'_>) -> bool;
     /// Hands out the result: the work's own, unless the commit failed.
     fn finish(&mut self, commit: Result<()>);
     /// Makes the waiting thread the next leader.
@@ -57,16 +66,17 @@ enum TicketState<T> {
     Done(Result<T>),
 }
 
-impl<T, F> Job for Task<T, F>
+impl<W, T, F> Job<W> for Task<T, F>
 where
+    W: Writer,
     T: Send,
-    F: FnOnce(&Connection) -> Result<T> + Send,
+    F: FnOnce(&W::Inside<'_>) -> Result<T> + Send,
 {
-    fn run(&mut self, connection: &Connection) -> bool {
+    fn run(&mut self, inside: &W::Inside<'_>) -> bool {
         let Some(work) = self.work.take() else {
             return false;
         };
-        let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
+        let result = catch_unwind(AssertUnwindSafe(|| work(inside)))
             .unwrap_or_else(|_| Err(Error::Internal("a write panicked".into())));
         let succeeded = result.is_ok();
         self.result = Some(result);
@@ -117,11 +127,14 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl CommitQueue {
-    pub(super) fn new(connect: Connect) -> Result<Self> {
+impl<W: Writer> CommitQueue<W> {
+    pub(super) fn new(connect: Connect<W>) -> Result<Self> {
         let writer = connect()?;
         Ok(Self {
-            waiting: Mutex::default(),
+            waiting: Mutex::new(Waiting {
+                jobs: Vec::new(),
+                has_leader: false,
+            }),
             writer: Mutex::new(Some(writer)),
             connect,
         })
@@ -132,7 +145,7 @@ impl CommitQueue {
     pub(super) fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+        F: FnOnce(&W::Inside<'_>) -> Result<T> + Send + 'static,
     {
         let ticket = Arc::new(Ticket {
             state: Mutex::new(TicketState::Waiting),
@@ -156,8 +169,8 @@ impl CommitQueue {
             .unwrap_or_else(|| Err(Error::Internal("the lead was passed twice".into())))
     }
 
-    /// Runs something on the writer's connection outside any transaction.
-    pub(super) fn with_writer<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    /// Runs something on the writer outside any transaction.
+    pub(super) fn with_writer<T>(&self, work: impl FnOnce(&W) -> Result<T>) -> Result<T> {
         let mut writer = lock(&self.writer);
         work(self.connected(&mut writer)?)
     }
@@ -168,13 +181,13 @@ impl CommitQueue {
         let mut jobs = std::mem::take(&mut lock(&self.waiting).jobs);
         let commit = self
             .connected(&mut writer)
-            .and_then(|connection| run_group(connection, &mut jobs));
+            .and_then(|writer| run_group(writer, &mut jobs));
         if let Err(Error::Storage {
             fault: StorageFault::CommitUnknown | StorageFault::Io,
             ..
         }) = commit
         {
-            // After a failed sync this connection's view of the log cannot be trusted.
+            // After a failed sync this writer's view of the data cannot be trusted.
             *writer = None;
         }
         drop(writer);
@@ -188,7 +201,7 @@ impl CommitQueue {
         }
     }
 
-    fn connected<'a>(&self, writer: &'a mut Option<Connection>) -> Result<&'a Connection> {
+    fn connected<'a>(&self, writer: &'a mut Option<W>) -> Result<&'a W> {
         if writer.is_none() {
             *writer = Some((self.connect)()?);
         }
@@ -199,81 +212,14 @@ impl CommitQueue {
 }
 
 /// Runs the jobs in one transaction. A job that fails is undone by itself.
-fn run_group(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<()> {
-    execute(connection, "BEGIN IMMEDIATE")?;
-    let alone = jobs.len() == 1;
-    for job in jobs.iter_mut() {
-        let outcome = if alone {
-            if job.run(connection) {
-                Ok(())
-            } else {
-                execute(connection, "ROLLBACK")?;
-                return Ok(());
-            }
-        } else {
-            run_nested(connection, job.as_mut())
-        };
-        if let Err(error) = outcome {
-            rollback(connection);
-            return Err(error);
+fn run_group<W: Writer>(writer: &W, jobs: &mut [Box<dyn Job<W>>]) -> Result<()> {
+    writer.transaction(&mut |inside| {
+        if let [alone] = jobs {
+            return Ok(alone.run(inside));
         }
-        // Some errors (disk full, I/O) end the whole transaction by themselves.
-        if connection.is_autocommit() {
-            return Err(Error::storage(
-                StorageFault::Io,
-                "the transaction was rolled back",
-            ));
+        for job in jobs.iter_mut() {
+            W::part(inside, &mut || job.run(inside))?;
         }
-    }
-    let committed = connection
-        .prepare_cached("COMMIT")
-        .and_then(|mut statement| statement.execute(()));
-    match committed {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            rollback(connection);
-            Err(commit_error(error))
-        }
-    }
+        Ok(true)
+    })
 }
-
-/// Runs a part of a transaction that is undone by itself when it fails.
-pub(super) fn nested<T>(db: &Connection, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    execute(db, "SAVEPOINT hookbox_part")?;
-    let result = work();
-    // Some errors (disk full, I/O) end the whole transaction by themselves.
-    if !db.is_autocommit() {
-        if result.is_err() {
-            execute(db, "ROLLBACK TO hookbox_part")?;
-        }
-        execute(db, "RELEASE hookbox_part")?;
-    }
-    result
-}
-
-fn run_nested(connection: &Connection, job: &mut dyn Job) -> Result<()> {
-    execute(connection, "SAVEPOINT hookbox_write")?;
-    if !job.run(connection) && !connection.is_autocommit() {
-        execute(connection, "ROLLBACK TO hookbox_write")?;
-    }
-    if connection.is_autocommit() {
-        return Ok(());
-    }
-    execute(connection, "RELEASE hookbox_write")
-}
-
-fn execute(connection: &Connection, sql: &str) -> Result<()> {
-    connection.prepare_cached(sql)?.execute(())?;
-    Ok(())
-}
-
-fn rollback(connection: &Connection) {
-    if !connection.is_autocommit() {
-        // If even this fails the connection is dropped or the next BEGIN reports it.
-        let _ = connection.execute_batch("ROLLBACK");
-    }
-}
-
-#[cfg(test)]
-#[path = "commit_tests.rs"]
-mod tests;
