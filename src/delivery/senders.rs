@@ -168,9 +168,7 @@ impl Senders {
         settlement: Settlement,
         failing: bool,
     ) {
-        lock(&self.state)
-            .sending
-            .retain(|one| one.number != number);
+        lock(&self.state).sending.retain(|one| one.number != number);
         parts.inbox.put_result(settlement, failing);
     }
 

@@ -89,8 +89,11 @@ pub fn plan_claim(
     let ramp = health.ramp.unwrap_or(u32::MAX);
     let (width, widest) = (ramp.min(policy.concurrency), ramp.min(policy.widest()));
     let fresh = width.saturating_sub(load.fresh);
+    // A batch that waits for its first attempt (given back, or cut from another) is let out as a retry
+    // and counted as fresh: what is more than fresh ones can be takes the place of retries.
+    let retries = load.retries + load.fresh.saturating_sub(widest);
     ClaimPlan {
-        retries: width.saturating_sub(load.retries).min(load.waiting),
+        retries: width.saturating_sub(retries).min(load.waiting),
         fresh,
         full: widest.saturating_sub(load.fresh + fresh),
         total: tokens,
@@ -144,6 +147,26 @@ mod tests {
             ..well
         };
         assert_eq!(plan(&ramp, &wide, 0, 0, 9), (2, 2));
+    }
+
+    #[test]
+    fn batches_that_wait_for_their_first_attempt_do_not_break_the_caps() {
+        let policy = DeliveryPolicy {
+            concurrency_full: 1,
+            ..Profile::prelude().delivery
+        };
+        let mut load = InFlight {
+            waiting: 9,
+            ..InFlight::default()
+        };
+        // Each that goes out counts as fresh.
+        for expected in [1, 1, 0] {
+            let (well, plain) = (Health::default(), Overrides::default());
+            let plan = plan_claim(&well, &policy, &plain, load, Timestamp::from_millis(1000));
+            assert_eq!(plan.retries, expected);
+            load.fresh += plan.retries;
+            load.waiting -= plan.retries;
+        }
     }
 
     #[test]
