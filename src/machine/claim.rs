@@ -1,7 +1,19 @@
 //! How many requests a webhook may be given at once.
 
+use std::time::Duration;
+
 use super::health::CLOCK_SLACK;
 use crate::model::{DeliveryPolicy, Health, Ordering, Overrides, Timestamp};
+
+/// How much longer than the attempt's own deadline a lease lasts: room for waiting for a sender
+/// and for storing the result. A sender does not begin an attempt that its lease might not outlive.
+const LEASE_MARGIN: Duration = Duration::from_secs(20);
+
+/// For how long a lease is given.
+#[must_use]
+pub fn lease_span(policy: &DeliveryPolicy) -> Duration {
+    policy.timeout + LEASE_MARGIN
+}
 
 /// What a webhook has unsettled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

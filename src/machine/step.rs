@@ -183,6 +183,11 @@ pub fn step(
             Ok(wait(batch, now, true))
         }
         (Waiting | Leased | Parked, Input::Cancel) => {
+            // Only what is out now may still report: the result of an earlier lease was stored, or
+            // recorded as lost.
+            if batch.status != Leased {
+                batch.fence = batch.fence.saturating_add(1);
+            }
             end(batch, Cancelled, Some(EndReason::ByHost), now);
             Ok(Settled::Plain)
         }

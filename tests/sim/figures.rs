@@ -96,6 +96,9 @@ pub struct Figures {
     pub events: u64,
     pub requests: u64,
     pub delivered: u64,
+    /// Accepted again because of a replay or a resend.
+    pub on_request: u64,
+    /// Accepted again because a result was lost.
     pub duplicates: u64,
     pub faults: BTreeMap<&'static str, u64>,
     pub marks: BTreeMap<Mark, u64>,
@@ -118,6 +121,7 @@ impl Figures {
         self.events += other.events;
         self.requests += other.requests;
         self.delivered += other.delivered;
+        self.on_request += other.on_request;
         self.duplicates += other.duplicates;
         for (engine, count) in &other.seeds {
             *self.seeds.entry(engine).or_default() += count;
@@ -155,7 +159,8 @@ impl Figures {
         row("events emitted", self.events.to_string());
         row("requests", self.requests.to_string());
         row("events accepted", self.delivered.to_string());
-        row("accepted more than once", self.duplicates.to_string());
+        row("accepted again, on request", self.on_request.to_string());
+        row("accepted again, result lost", self.duplicates.to_string());
         for (class, count) in &self.faults {
             row(&format!("fault: {class}"), count.to_string());
         }

@@ -40,7 +40,7 @@ pub enum Plant {
     LengthensLeases,
     /// More is claimed than was asked for.
     ClaimsTooMuch,
-    /// The clock of the storage is an hour ahead when it claims.
+    /// Waits are counted from an hour ago.
     IsEarly,
     /// `Retry-After` is not heard.
     IgnoresRetryAfter,
@@ -223,13 +223,13 @@ impl Storage for Spoiled {
         let mut asked = claim;
         let mut then = now;
         match self.plant {
-            Plant::IsEarly if claim.is_some() && results.is_empty() => then = now.plus(HOUR),
+            Plant::IsEarly if !results.is_empty() => {
+                then = now.minus(HOUR);
+                asked = None;
+            }
             Plant::WaitsForTheClock => {
                 memory.latest = memory.latest.max(now);
-                then = memory.latest;
-                if then > now {
-                    asked = None;
-                }
+                asked = asked.filter(|_| memory.latest == now);
             }
             Plant::ClaimsTooMuch => {
                 if let Some(claim) = &mut asked {
@@ -241,6 +241,7 @@ impl Storage for Spoiled {
         }
         let ended: Vec<BatchId> = results.iter().map(|result| result.batch_id).collect();
         let mut exchanged = self.inner.exchange(then, seed, results, asked)?;
+        exchanged.more |= self.plant == Plant::IsEarly && asked != claim;
         match self.plant {
             Plant::LosesClaims => {
                 exchanged

@@ -106,10 +106,6 @@ impl Judge {
                     true
                 })
             });
-        let more_waits = !hook.owed.is_empty();
-        if is_replay && more_waits {
-            self.mark(Mark::ReplayBesideFresh);
-        }
         self.check("I1", is_fresh || is_replay, || {
             format!("{id} holds what its webhook is not owed (again): {events:?}")
         });
@@ -129,6 +125,13 @@ impl Judge {
         self.check("I18", modes.len() == 1 && small && light && of_app, || {
             format!("{id} is no sound batch: {events:?}, {bytes} bytes")
         });
+        let beside = self.leased.iter().map(|id| &self.batches[id]);
+        let mixed = beside
+            .filter(|known| known.webhook == webhook)
+            .any(|known| known.replays != is_replay);
+        if mixed {
+            self.mark(Mark::ReplayBesideFresh);
+        }
         self.know(batch.clone(), webhook, events, is_replay);
     }
 
@@ -198,16 +201,20 @@ impl Judge {
         }
     }
 
-    pub fn see_what_waits(&mut self) {
-        let (mut blocked, mut disabled) = (false, false);
+    pub fn see_what_waits(&mut self, now: i64) {
+        let (mut blocked, mut disabled, mut paused) = (false, false, false);
         for (index, hook) in self.webhooks.iter().enumerate() {
             let waits = !hook.owed.is_empty() && hook.is_active();
             disabled |= waits && !self.apps[hook.app].enabled;
+            paused |= waits && hook.paused_until.is_some_and(|until| until > now);
             blocked |= waits
                 && hook.fifo
                 && self.batches.values().any(|known| {
                     known.webhook == index && known.row.status == BatchStatus::Waiting
                 });
+        }
+        if paused {
+            self.mark(Mark::RetryAfterPause);
         }
         if blocked {
             self.mark(Mark::FifoBlocked);

@@ -34,8 +34,17 @@ impl Judge {
             return;
         };
         let leased_before: Vec<BatchId> = self.leased.iter().copied().collect();
-        for result in exchange.results {
-            let was_lost = done.lost.contains(&result.batch_id);
+        // Of several results for one batch at most one is the holder's.
+        let mut lost = done.lost.clone();
+        for (index, result) in exchange.results.iter().enumerate() {
+            let id = result.batch_id;
+            let rest = exchange.results[index..].iter();
+            let same = rest.filter(|other| other.batch_id == id).count();
+            let losses = lost.iter().filter(|other| **other == id).count();
+            let was_lost = losses > 0 && (losses == same || !self.accepts(result));
+            if was_lost && let Some(place) = lost.iter().position(|other| *other == id) {
+                lost.swap_remove(place);
+            }
             self.judge_result(result, was_lost, exchange.now);
         }
         let now = exchange.now.as_millis();
@@ -61,7 +70,7 @@ impl Judge {
             self.judge_caps(webhook, now);
         }
         if exchange.claim.is_some() {
-            self.see_what_waits();
+            self.see_what_waits(now);
         }
     }
 
@@ -95,6 +104,20 @@ impl Judge {
         });
     }
 
+    /// Whether a result is one that is waited for: the holder's, or that of an attempt whose batch was
+    /// cancelled meanwhile.
+    fn accepts(&self, result: &Settlement) -> bool {
+        let known = self.batches.get(&result.batch_id);
+        known.is_some_and(|known| {
+            let row = &known.row;
+            let was_cancelled = row.status == BatchStatus::Cancelled
+                && row.end_reason == Some(EndReason::ByHost)
+                && result.attempt.is_some();
+            let waits = row.status == BatchStatus::Leased || was_cancelled;
+            waits && row.fence == result.fence && !known.gone
+        })
+    }
+
     fn judge_result(&mut self, result: &Settlement, was_lost: bool, now: Timestamp) {
         let id = result.batch_id;
         self.note(|| {
@@ -107,14 +130,7 @@ impl Judge {
             return;
         };
         let before = known.row.clone();
-        let by_host = before.end_reason == Some(EndReason::ByHost);
-        let has_fence = before.fence == result.fence && !known.gone;
-        let held = has_fence && before.status == BatchStatus::Leased;
-        let was_cancelled = has_fence
-            && before.status == BatchStatus::Cancelled
-            && by_host
-            && result.attempt.is_some();
-        let accepts = held || was_cancelled;
+        let accepts = self.accepts(result);
         self.check("I8", accepts != was_lost, || {
             format!(
                 "result of {id} with fence {}, lost: {was_lost}, of {before:?}",
@@ -125,7 +141,7 @@ impl Judge {
             self.mark(Mark::StaleResultRefused);
             return;
         }
-        if was_cancelled {
+        if before.status == BatchStatus::Cancelled {
             self.mark(Mark::CancelledInFlight);
         }
         let Ok(after) = self.oracle.get_batch(&id) else {
@@ -201,15 +217,16 @@ impl Judge {
             });
             return;
         }
+        let is_true = known.accepted.contains(&before.attempts);
+        let is_delivered = after.status == BatchStatus::Delivered;
+        self.check("I4", is_true || !is_delivered, || {
+            format!(
+                "{id} is delivered, attempt {} was not accepted",
+                before.attempts
+            )
+        });
         match outcome.verdict {
             Verdict::Delivered => {
-                let is_true = known.accepted.contains(&before.attempts);
-                self.check("I4", is_true, || {
-                    format!(
-                        "{id} is delivered, attempt {} was not accepted",
-                        before.attempts
-                    )
-                });
                 let ended = after.status == BatchStatus::Delivered;
                 self.check("I3", ended, || {
                     format!("{id} was accepted and is {after:?}")
@@ -292,7 +309,10 @@ impl Judge {
                 let hint = outcome.retry_after.map_or(0, millis).min(cap);
                 let least = (now + wait).max(now + hint).min(last.unwrap_or(i64::MAX));
                 let most = (now + wait + wait / 10 + 1).max(now + hint);
-                self.check("I12", (least..=most).contains(&due) && !is_over, || {
+                self.check("I13", !is_over, || {
+                    format!("{id} goes on past its window: {after:?}")
+                });
+                self.check("I12", (least..=most).contains(&due), || {
                     format!("{id} failed at {now} for the {charged}th time, due at {due}, not {least}..={most}")
                 });
             }

@@ -106,10 +106,13 @@ impl Judge {
         let at_most_once = known.row.mode == hookbox::model::DeliveryMode::AtMostOnce;
         let (arrived, allowed) = (known.arrived, 1 + known.resends);
         let hook = &mut self.webhooks[known.webhook];
-        for event in &known.events {
-            if accepted && hook.got.insert(*event) {
+        let on_request = known.replays || known.resends > 0;
+        for event in known.events.iter().filter(|_| accepted) {
+            if hook.got.insert(*event) {
                 self.figures.delivered += 1;
-            } else if accepted {
+            } else if on_request {
+                self.figures.on_request += 1;
+            } else {
                 self.figures.duplicates += 1;
             }
         }
