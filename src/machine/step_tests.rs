@@ -380,3 +380,29 @@ proptest! {
         }
     }
 }
+
+/// Found by the simulator: the result of an earlier lease was recorded a second time.
+#[test]
+fn only_what_is_out_as_it_is_cancelled_may_still_report() {
+    let now = Timestamp::from_millis(0);
+    let claim = Input::Claim {
+        lease_until: now.plus(LEASE),
+    };
+    let policy = exact();
+    let mut out = batch(1, DeliveryMode::AtLeastOnce);
+    step(&mut out, claim, now, &policy, 0).unwrap();
+    let mut waits = out.clone();
+    let report = settle(&out, Verdict::Delivered);
+    step(&mut out, Input::Cancel, now, &policy, 0).unwrap();
+    assert_eq!(step(&mut out, report, now, &policy, 0), Ok(Settled::Plain));
+    assert_eq!(
+        step(&mut out, report, now, &policy, 0),
+        Err(Refused::LeaseLost)
+    );
+    let later = now.plus(LEASE);
+    let expired = Input::LeaseExpired { active: true };
+    step(&mut waits, expired, later, &policy, 0).unwrap();
+    step(&mut waits, Input::Cancel, later, &policy, 0).unwrap();
+    let refused = step(&mut waits, report, later, &policy, 0);
+    assert_eq!(refused, Err(Refused::LeaseLost));
+}
