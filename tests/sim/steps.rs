@@ -237,8 +237,15 @@ impl World {
         let result = running.hooks.emit_many(APPS[app], new.clone());
         let came = came(result, running.watch.has_crashed());
         let mut judge = lock(&self.judge);
-        judge.note(|| format!("emits {} to {}: {came:?}", new.len(), APPS[app]));
+        let first = judge.events.len();
         judge.emitted(app, &new, &came);
+        judge.note(|| {
+            let (count, app) = (new.len(), APPS[app]);
+            format!(
+                "emits {count} to {app}, from {first} on: {}",
+                name_of(&came)
+            )
+        });
         let refused = matches!(came, Came::Refused(_));
         let enabled = judge.apps[app].enabled;
         judge.check("I1", refused != enabled || !refused, || {

@@ -121,8 +121,9 @@ impl Judge {
     fn judge_result(&mut self, result: &Settlement, was_lost: bool, now: Timestamp) {
         let id = result.batch_id;
         self.note(|| {
-            let attempt = result.attempt.as_ref().map(|(attempt, _)| attempt.number);
-            format!("settles {id} attempt {attempt:?}, lost: {was_lost}")
+            let attempt = result.attempt.as_ref();
+            let attempt = attempt.map(|(one, _)| (one.number, one.result, &one.excerpt));
+            format!("settles {id}: {attempt:?}, lost: {was_lost}")
         });
         let Some(known) = self.batches.get(&id) else {
             // A claim that nobody was told of cannot have a result.
@@ -130,6 +131,10 @@ impl Judge {
             return;
         };
         let before = known.row.clone();
+        if self.oracle.get_batch(&id).is_err() {
+            // Retention took it, by a clock that was ahead.
+            self.is_gone(id);
+        }
         let accepts = self.accepts(result);
         self.check("I8", accepts != was_lost, || {
             format!(
