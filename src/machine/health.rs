@@ -62,7 +62,9 @@ impl Health {
         retry_after: Option<Duration>,
     ) -> Option<HealthEffect> {
         self.consecutive_failures = self.consecutive_failures.saturating_add(1);
-        let since = *self.failing_since.get_or_insert(now);
+        // A time that lies ahead was set by a clock that was ahead.
+        let since = self.failing_since.unwrap_or(now).min(now);
+        self.failing_since = Some(since);
         if let Some(hint) = retry_after {
             // The longer of two wishes counts; one that no wish can be as long as is a clock's.
             let longest = now.plus(policy.retry_after_max + CLOCK_SLACK);
@@ -205,6 +207,18 @@ mod tests {
         );
         health.succeed(&policy, end);
         assert_eq!((health.failing_since, health.warned_percent), (None, 0));
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_does_not_put_off_the_deactivation() {
+        let policy = Profile::prelude().delivery;
+        let mut health = Health::default();
+        health.fail(&policy, at(0).plus(30 * DAY), None);
+        health.fail(&policy, at(0), None);
+        let end = at(0).plus(14 * DAY);
+        assert_eq!(health.deactivates_at(&policy), Some(end));
+        let deactivated = Some(HealthEffect::Deactivate(DeactivationReason::Failing));
+        assert_eq!(health.fail(&policy, end, None), deactivated);
     }
 
     #[test]

@@ -123,7 +123,9 @@ pub fn step(
             batch.due_at = Some(lease_until);
             batch.attempts = batch.attempts.saturating_add(1);
             batch.fence = batch.fence.saturating_add(1);
-            batch.window_start.get_or_insert(now);
+            // A start that lies ahead was set by a clock that was ahead.
+            let start = batch.window_start.unwrap_or(now);
+            batch.window_start = Some(start.min(now));
             Ok(Settled::Plain)
         }
         (

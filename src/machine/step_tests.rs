@@ -406,3 +406,17 @@ fn only_what_is_out_as_it_is_cancelled_may_still_report() {
     let refused = step(&mut waits, report, later, &policy, 0);
     assert_eq!(refused, Err(Refused::LeaseLost));
 }
+
+/// Found by the simulator: the window began when a clock that was ahead said, and lasted until 14 days
+/// after that.
+#[test]
+fn a_clock_that_was_ahead_does_not_lengthen_the_window() {
+    let (now, policy) = (Timestamp::from_millis(0), exact());
+    let ahead = now.plus(Duration::from_secs(30 * 86_400));
+    let mut batch = batch(1, DeliveryMode::AtLeastOnce);
+    for claimed_at in [ahead, now] {
+        batch.due_at = Some(claimed_at);
+        attempt(&mut batch, Verdict::Refused, Duration::ZERO, &policy);
+        assert_eq!(batch.window_start, Some(claimed_at));
+    }
+}
