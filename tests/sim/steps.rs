@@ -561,8 +561,6 @@ impl World {
         let now = judge.batches[&id].row.clone();
         if is_resend && (surely || now.status != before.status) {
             judge.mark(Mark::Resent);
-            // What was cancelled while it was out may go out beside itself.
-            judge.flying.remove(&id);
             if let Some(known) = judge.batches.get_mut(&id) {
                 known.resends += 1;
                 known.charged = 0;

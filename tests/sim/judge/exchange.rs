@@ -296,7 +296,9 @@ impl Judge {
                 None,
             ),
         };
-        self.check("I13", charged <= 37, || {
+        // A clock that is set may begin a window anew, whose waits are as long as they get.
+        let most = if self.skewed { 37 + 28 } else { 37 };
+        self.check("I13", charged <= most, || {
             format!("{id} failed {charged} times")
         });
         let start = before.window_start.map_or(now, Timestamp::as_millis);
