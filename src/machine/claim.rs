@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::health::CLOCK_SLACK;
 use crate::model::{DeliveryPolicy, Health, Ordering, Overrides, Timestamp};
 
 /// How much longer than the attempt's own deadline a lease lasts: room for waiting for a sender
@@ -65,12 +64,7 @@ pub fn plan_claim(
         total: 0,
         not_before: None,
     };
-    // A pause that lasts longer than any is a clock's that was ahead.
-    let longest = now.plus(policy.retry_after_max + CLOCK_SLACK);
-    let paused_until = health
-        .paused_until
-        .filter(|until| *until > now && *until <= longest);
-    if let Some(until) = paused_until {
+    if let Some(until) = health.pause(policy, now) {
         return ClaimPlan {
             not_before: Some(until),
             ..nothing

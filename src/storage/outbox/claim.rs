@@ -109,6 +109,9 @@ fn look_at(
     let subject = exchange
         .cache
         .subject(exchange, webhook_no, &state.app_id)?;
+    // What is over or was never right is forgotten: a pause that is too long to be true now would be
+    // short enough some day.
+    state.health.paused_until = state.health.pause(&subject.policy, now);
     let mut load = Load::read(tables, webhook_no)?;
     if load
         .lease_end
