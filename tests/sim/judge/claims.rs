@@ -7,7 +7,6 @@ use hookbox::model::{Batch, BatchId, BatchStatus, Notice, Timestamp};
 use hookbox::storage::Claimed;
 
 use super::super::figures::Mark;
-use super::super::time::MINUTE;
 use super::exchange::{LEASE_MARGIN, millis};
 use super::{Judge, Known};
 

@@ -64,8 +64,9 @@ impl Judge {
             .filter(|known| {
                 let hook = &self.webhooks[known.webhook];
                 let start = known.row.window_start.map_or(now, Timestamp::as_millis);
-                // Ours to blame for what never reached the endpoint: that has a window of its own.
-                hook.is_active() && now - start > 15 * DAY + 12 * HOUR
+                // While an endpoint is sick or wants silence, its other batches wait for their turn.
+                let is_well = hook.failures_in_a_row == 0 && hook.paused_until.is_none();
+                hook.is_active() && is_well && now - start > 15 * DAY + 12 * HOUR
             })
             .map(|known| format!("{:?}", known.row))
             .collect();
