@@ -13,6 +13,7 @@
 mod boxes;
 mod chance;
 mod engines;
+mod explore;
 mod figures;
 mod judge;
 mod keys;
@@ -28,6 +29,7 @@ mod world;
 
 use std::process::ExitCode;
 
+use explore::run_explored;
 use runner::{Order, run_forever, run_kept, run_one, run_planted, run_seeds};
 
 /// Seeds of a plain `cargo test`.
@@ -50,7 +52,12 @@ fn main() -> ExitCode {
             from,
             seeds,
             engine,
-        } => run_kept() && run_planted() && run_seeds(from, seeds.unwrap_or(SEEDS), engine),
+        } => {
+            run_explored()
+                && run_kept()
+                && run_planted()
+                && run_seeds(from, seeds.unwrap_or(SEEDS), engine)
+        }
     };
     if passed {
         ExitCode::SUCCESS
