@@ -48,15 +48,13 @@ fn main() -> ExitCode {
     let passed = match order {
         Order::One(seed, engine) => run_one(seed, engine),
         Order::Forever(engine) => run_forever(engine),
-        Order::Many {
+        Order::Range {
             from,
             seeds,
             engine,
-        } => {
-            run_explored()
-                && run_kept()
-                && run_planted()
-                && run_seeds(from, seeds.unwrap_or(SEEDS), engine)
+        } => run_seeds(from, seeds, engine),
+        Order::Plain(engine) => {
+            run_explored() && run_kept() && run_planted() && run_seeds(1, SEEDS, engine)
         }
     };
     if passed {

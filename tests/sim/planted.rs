@@ -12,7 +12,8 @@ use hookbox::model::*;
 use hookbox::storage::*;
 use hookbox::transport::Request;
 
-use super::network::Answer;
+use super::network::{Answer, Temper};
+use super::plan::Plan;
 use super::watch::lock;
 
 /// A bug.
@@ -109,6 +110,16 @@ impl Plant {
             Self::SignsWithGoneKeys => "I19",
             Self::SpoilsBodies => "I20",
             Self::RenamesAttempts => "I21",
+        }
+    }
+
+    /// Whether a plan has what the bug needs to show.
+    pub fn may_show(self, plan: &Plan) -> bool {
+        match self {
+            Self::WaitsForTheClock => plan.clock_steps,
+            Self::NeverGivesUp => plan.profile.delivery.deactivate_after.is_none(),
+            Self::IgnoresRetryAfter => plan.tempers.contains(&Temper::Throttling),
+            _ => true,
         }
     }
 

@@ -25,7 +25,7 @@ pub const TYPES: [&str; 3] = ["user.created", "user.deleted", "user.session.crea
 pub const ENVIRONMENTS: [Option<&str>; 3] = [None, Some("live"), Some("test")];
 
 /// Rounds of the engines after which a run that has not come to rest never will.
-const ROUNDS_MAX: u32 = 60_000;
+const ROUNDS_MAX: u32 = 20_000;
 
 pub fn environment_index(environment: Option<&Environment>) -> usize {
     let name = environment.map(Environment::as_str);
