@@ -12,6 +12,8 @@ pub mod model;
 mod registry;
 pub mod signing;
 pub mod storage;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod transport;
 pub mod verify;
 

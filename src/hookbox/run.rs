@@ -111,6 +111,13 @@ impl Hookbox {
         Ok(stopped.unstored)
     }
 
+    /// The engine of [`Hookbox::start`] without its threads: the caller takes each step.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn stepped_engine(&self) -> crate::delivery::SteppedEngine {
+        crate::delivery::SteppedEngine::new(self.parts())
+    }
+
     /// Tells the threads that something may be due: after a commit of the host's own that emitted.
     /// Never needed after a call of this struct.
     pub fn wake(&self) {
