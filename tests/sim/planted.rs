@@ -266,7 +266,7 @@ impl Storage for Spoiled {
             }
             Plant::StealsLeases => {
                 memory.calls += 1;
-                if memory.calls % 3 == 0 && claim.is_some() {
+                if memory.calls.is_multiple_of(3) && claim.is_some() {
                     let again = memory.claimed.pop_first();
                     exchanged.claimed.extend(again.map(|(_, claimed)| claimed));
                 }
@@ -283,7 +283,7 @@ impl Storage for Spoiled {
                     }
                 }
                 memory.calls += 1;
-                if memory.calls % 5 == 0
+                if memory.calls.is_multiple_of(5)
                     && let Some((app, id)) = memory.ended.pop()
                 {
                     let _ = self.inner.resend(&app, &id, now);
@@ -299,7 +299,7 @@ impl Storage for Spoiled {
             Plant::ForgetsEmits => {
                 let mut memory = lock(&self.memory);
                 memory.calls += 1;
-                if memory.calls % 4 == 0 {
+                if memory.calls.is_multiple_of(4) {
                     return Ok(events.iter().map(|event| event.id).collect());
                 }
             }
@@ -344,7 +344,7 @@ impl Storage for Spoiled {
         if self.plant == Plant::ChangesBodies {
             let mut memory = lock(&self.memory);
             memory.calls += 1;
-            if memory.calls % 3 == 0 {
+            if memory.calls.is_multiple_of(3) {
                 events.iter_mut().for_each(|event| event.payload.push(' '));
             }
         }

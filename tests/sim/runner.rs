@@ -105,7 +105,7 @@ fn run(seed: u64, engine: Option<Engine>, plant: Option<Plant>, aloud: bool) -> 
 /// Runs a seed, some of them twice; the violation is also a trace that differs.
 fn run_checked(seed: u64, engine: Option<Engine>) -> Outcome {
     let mut outcome = run(seed, engine, None, false);
-    if outcome.violation.is_none() && seed % TWICE_EVERY == 0 {
+    if outcome.violation.is_none() && seed.is_multiple_of(TWICE_EVERY) {
         outcome.figures.twice = 1;
         if run(seed, engine, None, false).hash != outcome.hash {
             outcome.violation = Some(Violation {
