@@ -175,6 +175,10 @@ impl World {
     pub fn wake_all(&mut self) {
         let box_no = self.boxes.iter().position(Option::is_some).unwrap_or(0);
         for (app, name) in APPS.into_iter().enumerate().take(self.plan.apps) {
+            // Enabling an app has all its webhooks looked at: that would hide who is forgotten.
+            if lock(&self.judge).apps[app].enabled {
+                continue;
+            }
             self.running(box_no).hooks.enable_app(name).unwrap();
             lock(&self.judge).apps[app].enabled = true;
         }
