@@ -204,11 +204,12 @@ mod tests {
         };
         // Each that goes out counts as fresh.
         for expected in [1, 1, 0] {
-            let (well, plain) = (Health::default(), Overrides::default());
-            let plan = plan_claim(&well, &policy, &plain, load, Timestamp::from_millis(1000));
-            assert_eq!(plan.retries, expected);
-            load.fresh += plan.retries;
-            load.waiting -= plan.retries;
+            let (well, overrides) = (Health::default(), Overrides::default());
+            let now = Timestamp::from_millis(1000);
+            let retries = plan_claim(&well, &policy, &overrides, load, now).retries;
+            assert_eq!(retries, expected);
+            load.fresh += retries;
+            load.waiting -= retries;
         }
     }
 

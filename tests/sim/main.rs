@@ -20,6 +20,7 @@ mod keys;
 mod network;
 mod plan;
 mod planted;
+mod registering;
 mod runner;
 mod steps;
 mod time;
