@@ -23,7 +23,7 @@ use crate::model::{
     App, AppId, AppState, Attempt, Batch, BatchId, Event, EventId, EventType, Positions, Timestamp,
     Webhook, WebhookId,
 };
-use crate::storage::tables::{Database, Tables};
+use crate::storage::tables::{Database, Own, Tables};
 use crate::storage::{
     AttemptFilter, BacklogRow, BatchFilter, ClaimRequest, EditKeys, EditWebhook, EventFilter,
     Exchanged, Page, PageRequest, PreparedEvent, Settlement, Storage, StorageStats, StoredKey,
@@ -36,7 +36,7 @@ use prune::PruneCursor;
 /// A storage over an engine's tables.
 #[derive(Debug)]
 pub struct TableStorage<D> {
-    pub(super) database: D,
+    pub(super) database: Own<D>,
     cache: Arc<Cache>,
     pruned: Mutex<PruneCursor>,
 }
@@ -61,7 +61,7 @@ impl<D: Database> TableStorage<D> {
     /// Puts the storage's meaning over an engine.
     pub fn over(database: D) -> Self {
         Self {
-            database,
+            database: Own::new(database),
             cache: Arc::default(),
             pruned: Mutex::default(),
         }
