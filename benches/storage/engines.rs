@@ -13,17 +13,24 @@ pub enum Engine {
     Memory,
     #[cfg(feature = "redb")]
     Redb,
+    #[cfg(feature = "postgres")]
+    Postgres,
 }
 
 impl Engine {
     /// Those that can be measured here.
     pub fn all() -> Vec<Self> {
-        vec![
+        let mut all = vec![
             Self::Sqlite,
             Self::Memory,
             #[cfg(feature = "redb")]
             Self::Redb,
-        ]
+        ];
+        #[cfg(feature = "postgres")]
+        if postgres::server().is_some() {
+            all.push(Self::Postgres);
+        }
+        all
     }
 
     pub const fn name(self) -> &'static str {
@@ -32,6 +39,8 @@ impl Engine {
             Self::Memory => "memory",
             #[cfg(feature = "redb")]
             Self::Redb => "redb",
+            #[cfg(feature = "postgres")]
+            Self::Postgres => "postgres",
         }
     }
 }
@@ -42,6 +51,8 @@ pub struct Place {
     folder: tempfile::TempDir,
     /// What has no file lasts as long as its place.
     memory: Arc<MemoryStore>,
+    #[cfg(feature = "postgres")]
+    schema: Option<postgres::Schema>,
 }
 
 impl Place {
@@ -52,6 +63,8 @@ impl Place {
             engine,
             folder,
             memory: Arc::default(),
+            #[cfg(feature = "postgres")]
+            schema: (engine == Engine::Postgres).then(postgres::Schema::new),
         }
     }
 
@@ -67,7 +80,58 @@ impl Place {
                 let path = self.folder.path().join("box.redb");
                 Arc::new(KvStorage::open_redb(&path).unwrap())
             }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres => self.schema.as_ref().unwrap().open(),
         }
+    }
+}
+
+/// A server that is there, and a schema in it for each place.
+#[cfg(feature = "postgres")]
+mod postgres {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+    use hookbox::storage::Storage;
+    use hookbox::storage::postgres::{PostgresOptions, PostgresStorage};
+    use postgres::{Client, NoTls};
+
+    pub fn server() -> Option<String> {
+        std::env::var("HOOKBOX_TEST_POSTGRES").ok()
+    }
+
+    pub struct Schema(String);
+
+    impl Schema {
+        pub fn new() -> Self {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            let name = format!("b{}_{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
+            run(&format!("CREATE SCHEMA {name}"));
+            Self(name)
+        }
+
+        pub fn open(&self) -> Arc<dyn Storage> {
+            let url = server().unwrap();
+            let and = if url.contains('?') { '&' } else { '?' };
+            let url = format!("{url}{and}options=-csearch_path%3D{}", self.0);
+            // One for each thread that is measured.
+            let options = PostgresOptions {
+                pool_size: Some(16),
+                ..PostgresOptions::default()
+            };
+            Arc::new(PostgresStorage::open(&url, options).unwrap())
+        }
+    }
+
+    impl Drop for Schema {
+        fn drop(&mut self) {
+            run(&format!("DROP SCHEMA {} CASCADE", self.0));
+        }
+    }
+
+    fn run(sql: &str) {
+        let mut client = Client::connect(&server().unwrap(), NoTls).unwrap();
+        client.batch_execute(sql).unwrap();
     }
 }
 

@@ -72,6 +72,26 @@ impl Hookbox {
         crate::storage::sqlite::SqliteStorage::emit_in(transaction, &app, &prepared)
     }
 
+    /// Emits events inside a transaction of the host's own, on its own connection to the box's
+    /// PostgreSQL database: they are emitted if and only if the host commits. One statement.
+    ///
+    /// The engines of all processes are notified by the commit.
+    ///
+    /// # Errors
+    /// As [`Hookbox::emit`]; nothing was written then, and, unless it is a storage error, the
+    /// transaction can go on.
+    #[cfg(feature = "postgres")]
+    pub fn emit_in_postgres(
+        &self,
+        transaction: &mut postgres::Transaction<'_>,
+        app: &str,
+        events: Vec<NewEvent>,
+    ) -> Result<Vec<EventId>> {
+        let app = app_id(app)?;
+        let prepared = self.prepare(events)?;
+        crate::storage::postgres::PostgresStorage::emit_in(transaction, &app, &prepared)
+    }
+
     fn prepare(&self, events: Vec<NewEvent>) -> Result<Vec<PreparedEvent>> {
         if events.len() > EVENTS_MAX {
             return Err(Error::invalid(

@@ -45,6 +45,7 @@ pub struct Hookbox {
 
 impl Hookbox {
     /// Opens the box in an SQLite file with the default [`Options`]; creates it where it is missing.
+    /// `postgres://…` opens it in PostgreSQL instead.
     ///
     /// # Errors
     /// As [`Options::open`].
@@ -68,13 +69,16 @@ impl Hookbox {
             clock: Arc::clone(&options.clock),
             contents: Arc::default(),
         };
+        let inbox = Arc::<Inbox>::default();
+        let to_wake = Arc::clone(&inbox);
+        storage.on_foreign_write(Box::new(move || to_wake.wake()));
         Ok(Self {
             options,
             process: Process::current(),
             storage,
             keys,
             courier: Mutex::new(Arc::new(courier)),
-            inbox: Arc::default(),
+            inbox,
             engine: Mutex::default(),
         })
     }

@@ -42,6 +42,8 @@ pub struct Options {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
     pub(super) on_notice: Option<OnNotice>,
+    #[cfg(feature = "postgres")]
+    pub(super) postgres_pool: Option<usize>,
 }
 
 impl Default for Options {
@@ -61,8 +63,21 @@ impl Default for Options {
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             on_notice: None,
+            #[cfg(feature = "postgres")]
+            postgres_pool: None,
         }
     }
+}
+
+/// A path that is a URL of PostgreSQL: it is never taken for the name of a file.
+#[cfg(feature = "sqlite")]
+fn postgres_url(path: &std::path::Path) -> Option<&str> {
+    let is_url = |text: &&str| {
+        ["postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| text.starts_with(scheme))
+    };
+    path.to_str().filter(is_url)
 }
 
 impl std::fmt::Debug for Options {
@@ -183,26 +198,71 @@ impl Options {
         self
     }
 
-    /// Opens the box in an SQLite file, which is created where it is missing.
+    /// Connections to a PostgreSQL server at most, beside the one that listens: 1 to 1000; 8 by
+    /// default.
+    #[cfg(feature = "postgres")]
+    pub const fn postgres_pool(mut self, connections: usize) -> Self {
+        self.postgres_pool = Some(connections);
+        self
+    }
+
+    /// Opens the box in an SQLite file, which is created where it is missing; or, with the feature
+    /// `postgres`, in the database of a URL `postgres://user:password@host/database`
+    /// (docs/postgres.md).
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for an option out of range; storage errors.
+    /// [`Error::InvalidRequest`] for an option out of range, or a URL that cannot be used;
+    /// [`Error::Unsupported`] for a URL where hookbox was built without the feature; storage errors.
     #[cfg(feature = "sqlite")]
     pub fn open(mut self, path: impl AsRef<std::path::Path>) -> Result<Hookbox> {
         self.check()?;
+        if let Some(url) = postgres_url(path.as_ref()) {
+            return self.open_postgres(url);
+        }
         let limit = self.payload_bytes_max;
         let storage = crate::storage::sqlite::SqliteStorage::open(path.as_ref(), limit)?;
         self.payload_bytes_max = Some(storage.payload_bytes_max()?);
         self.open_storage(Arc::new(storage))
     }
 
-    /// Opens the box in an SQLite file for looking only: nothing is created, migrated, changed or
-    /// sent; calls that would do so fail with [`Error::ReadOnly`].
+    #[cfg(all(feature = "sqlite", not(feature = "postgres")))]
+    #[allow(clippy::unused_self)] // as where the feature is on
+    fn open_postgres(self, _url: &str) -> Result<Hookbox> {
+        let message = "build hookbox with the feature `postgres` to open such a URL";
+        Err(Error::Unsupported(message.into()))
+    }
+
+    /// Opens the box in a PostgreSQL database: `postgres://user:password@host:port/database`. Its
+    /// tables are created where they are missing.
     ///
     /// # Errors
-    /// Storage errors; also when the file holds no box.
+    /// As [`crate::storage::postgres::PostgresStorage::open`]; [`Error::InvalidRequest`] for an option
+    /// out of range.
+    #[cfg(feature = "postgres")]
+    pub fn open_postgres(mut self, url: &str) -> Result<Hookbox> {
+        use crate::storage::postgres::{PostgresOptions, PostgresStorage};
+        self.check()?;
+        let options = PostgresOptions {
+            pool_size: self.postgres_pool,
+            payload_bytes_max: self.payload_bytes_max,
+        };
+        let storage = PostgresStorage::open(url, options)?;
+        self.payload_bytes_max = Some(storage.payload_bytes_max()?);
+        self.open_storage(Arc::new(storage))
+    }
+
+    /// Opens the box in an SQLite file, or a PostgreSQL database, for looking only: nothing is
+    /// created, migrated, changed or sent; calls that would do so fail with [`Error::ReadOnly`].
+    ///
+    /// # Errors
+    /// Storage errors; also when there is no box.
     #[cfg(feature = "sqlite")]
     pub fn open_read_only(self, path: impl AsRef<std::path::Path>) -> Result<Hookbox> {
+        #[cfg(feature = "postgres")]
+        if let Some(url) = postgres_url(path.as_ref()) {
+            let storage = crate::storage::postgres::PostgresStorage::open_read_only(url)?;
+            return self.open_storage(Arc::new(storage));
+        }
         let storage = crate::storage::sqlite::SqliteStorage::open_read_only(path.as_ref())?;
         self.open_storage(Arc::new(storage))
     }

@@ -41,7 +41,8 @@ struct Waiting<W> {
 
 /// One thread's write, as the leader sees it.
 trait Job<W: Writer>: Send {
-    /// Does the work, without handing out its result yet. False when it failed.
+    /// Does the work, without handing out its result yet. False when it failed. Called again when the
+    /// transaction has to be.
     fn run(&mut self, inside: &W::Inside<'_>) -> bool;
     /// Hands out the result: the work's own, unless the commit failed.
     fn finish(&mut self, commit: Result<()>);
@@ -50,7 +51,7 @@ trait Job<W: Writer>: Send {
 }
 
 struct Task<T, F> {
-    work: Option<F>,
+    work: F,
     result: Option<Result<T>>,
     ticket: Arc<Ticket<T>>,
 }
@@ -70,13 +71,10 @@ impl<W, T, F> Job<W> for Task<T, F>
 where
     W: Writer,
     T: Send,
-    F: FnOnce(&W::Inside<'_>) -> Result<T> + Send,
+    F: Fn(&W::Inside<'_>) -> Result<T> + Send,
 {
     fn run(&mut self, inside: &W::Inside<'_>) -> bool {
-        let Some(work) = self.work.take() else {
-            return false;
-        };
-        let result = catch_unwind(AssertUnwindSafe(|| work(inside)))
+        let result = catch_unwind(AssertUnwindSafe(|| (self.work)(inside)))
             .unwrap_or_else(|_| Err(Error::Internal("a write panicked".into())));
         let succeeded = result.is_ok();
         self.result = Some(result);
@@ -141,11 +139,12 @@ impl<W: Writer> CommitQueue<W> {
     }
 
     /// Runs `work` in a transaction that is committed, and synced, when this returns `Ok`. When
-    /// `work` fails, what it wrote is undone and the writes of other threads are not disturbed.
+    /// `work` fails, what it wrote is undone and the writes of other threads are not disturbed; it may
+    /// be called twice.
     pub(super) fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&W::Inside<'_>) -> Result<T> + Send + 'static,
+        F: Fn(&W::Inside<'_>) -> Result<T> + Send + 'static,
     {
         let ticket = Arc::new(Ticket {
             state: Mutex::new(TicketState::Waiting),
@@ -154,7 +153,7 @@ impl<W: Writer> CommitQueue<W> {
         let must_lead = {
             let mut waiting = lock(&self.waiting);
             waiting.jobs.push(Box::new(Task {
-                work: Some(work),
+                work,
                 result: None,
                 ticket: Arc::clone(&ticket),
             }));
@@ -212,12 +211,19 @@ impl<W: Writer> CommitQueue<W> {
     }
 }
 
-/// Runs the jobs in one transaction. A job that fails is undone by itself.
+/// Runs the jobs in one transaction. A job that fails is undone by itself: but undoing a part takes a
+/// savepoint, and few jobs fail. So first all run in one go, and again as parts when one of them fails.
 fn run_group<W: Writer>(writer: &W, jobs: &mut [Box<dyn Job<W>>]) -> Result<()> {
+    let alone = jobs.len() == 1;
+    let mut all_succeeded = true;
     writer.transaction(&mut |inside| {
-        if let [alone] = jobs {
-            return Ok(alone.run(inside));
-        }
+        all_succeeded = jobs.iter_mut().all(|job| job.run(inside));
+        Ok(all_succeeded)
+    })?;
+    if all_succeeded || alone {
+        return Ok(());
+    }
+    writer.transaction(&mut |inside| {
         for job in jobs.iter_mut() {
             W::part(inside, &mut || job.run(inside))?;
         }

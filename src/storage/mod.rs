@@ -4,18 +4,25 @@
 //! change survives power loss; when it returns an error nothing was changed, except for
 //! [`StorageFault::CommitUnknown`](crate::StorageFault), where it is unknown. Times and random
 //! values come in as arguments. The decisions are not the storage's own: it calls the pure rules
-//! of [`crate::machine`] inside its transactions, so that all storages mean the same.
+//! of [`crate::machine`] inside its transactions, so that all storages mean the same. Whoever writes
+//! one runs `storage::conformance` over it (feature `testing`): each promise made here is checked there.
 //!
 //! Positions are given in commit order. (An engine where commit order is not sequence order gives
 //! them later, when it routes.) A subscription holds between two positions: the webhook is owed
 //! exactly the events of its app, type and environment that lie between them.
 
 mod commit;
+#[cfg(feature = "testing")]
+pub mod conformance;
 #[cfg(any(feature = "sqlite", feature = "redb"))]
 mod file;
 pub mod kv;
 mod outbox;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod rows;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql_rows;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod tables;
@@ -146,6 +153,9 @@ pub struct Exchanged {
 /// How a webhook is to be changed: called inside the transaction, and again when an engine has to
 /// repeat it.
 pub type EditWebhook = Box<dyn Fn(&mut StoredWebhook) -> Result<()> + Send>;
+
+/// What a storage calls when there may be work.
+pub type Wake = Box<dyn Fn() + Send + Sync>;
 
 /// How an app's keys are to be changed: called inside the transaction with all of them, and again
 /// when an engine has to repeat it.
@@ -290,6 +300,11 @@ pub trait Storage: Debug + Send + Sync {
     /// # Errors
     /// Storage errors only.
     fn foreign_writes(&self) -> Result<i64>;
+
+    /// Calls back when somebody else has written: for storages that are told, so that an engine need
+    /// not wait until it looks at [`Storage::foreign_writes`] again. Replaces an earlier callback,
+    /// which is cheap, and may be called from any thread, also in vain.
+    fn on_foreign_write(&self, _wake: Wake) {}
 
     /// Sends an ended batch again, with a new budget.
     ///

@@ -31,7 +31,7 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
 /// A started box over a storage that fails on demand.
 struct Faulty {
     hooks: Hookbox,
-    storage: Arc<FaultyStorage>,
+    faults: Arc<Faults>,
     clock: Arc<HandClock>,
     net: Arc<FakeTransport>,
     notices: Arc<Mutex<Vec<Notice>>>,
@@ -41,7 +41,7 @@ struct Faulty {
 impl Faulty {
     fn with(change: impl FnOnce(Options) -> Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let storage = FaultyStorage::open(&folder.path().join("box.db"));
+        let (storage, faults) = Faults::open(&folder.path().join("box.db"));
         let (clock, net) = (HandClock::new(), FakeTransport::new());
         let notices = Arc::<Mutex<Vec<Notice>>>::default();
         let heard = notices.clone();
@@ -50,11 +50,11 @@ impl Faulty {
             .clock(clock.clone())
             .transport(net.clone())
             .on_notice(move |notice| heard.lock().unwrap().push(notice.clone()));
-        let hooks = change(options).open_storage(storage.clone()).unwrap();
+        let hooks = change(options).open_storage(storage).unwrap();
         hooks.create_app(APP).unwrap();
         Self {
             hooks,
-            storage,
+            faults,
             clock,
             net,
             notices,
@@ -116,7 +116,7 @@ impl Gate {
 fn a_claim_that_fails_is_tried_again() {
     let box_ = Faulty::with(|options| options);
     box_.webhook("a");
-    box_.storage.fail_before.store(3, SeqCst);
+    box_.faults.fail_before.store(3, SeqCst);
     box_.hooks.start().unwrap();
     box_.hooks.emit(APP, TYPE, "1").unwrap();
     until("the delivery", || box_.count(BatchStatus::Delivered) == 1);
@@ -140,16 +140,16 @@ fn results_that_cannot_be_stored_are_kept_and_nothing_new_is_sent_meanwhile() {
     box_.hooks.start().unwrap();
     box_.hooks.emit(APP, TYPE, "1").unwrap();
     until("the request", || box_.net.deliveries().len() == 1);
-    box_.storage.fail_before.store(usize::MAX, SeqCst);
+    box_.faults.fail_before.store(usize::MAX, SeqCst);
     gate.open();
     until("the stall", || box_.heard("StorageStalled") == 1);
     box_.hooks.emit(APP, TYPE, "2").unwrap();
-    let tried = box_.storage.exchanges.load(SeqCst);
+    let tried = box_.faults.exchanges.load(SeqCst);
     until("three more tries", || {
-        box_.storage.exchanges.load(SeqCst) >= tried + 3
+        box_.faults.exchanges.load(SeqCst) >= tried + 3
     });
     assert_eq!(box_.net.deliveries().len(), 1, "nothing new goes out");
-    box_.storage.fail_before.store(0, SeqCst);
+    box_.faults.fail_before.store(0, SeqCst);
     until("both deliveries", || {
         box_.count(BatchStatus::Delivered) == 2
     });
@@ -164,7 +164,7 @@ fn results_that_cannot_be_stored_are_kept_and_nothing_new_is_sent_meanwhile() {
 fn an_unknown_commit_loses_nothing() {
     let box_ = Faulty::with(|options| options);
     box_.webhook("a");
-    box_.storage.fail_after.store(1, SeqCst);
+    box_.faults.fail_after.store(1, SeqCst);
     box_.hooks.emit(APP, TYPE, "1").unwrap();
     box_.hooks.start().unwrap();
     until("the lost claim", || box_.count(BatchStatus::Leased) == 1);
@@ -217,9 +217,9 @@ fn a_full_share_of_the_failing_does_not_spin() {
     });
     box_.hooks.start().unwrap();
     until("the request", || box_.net.deliveries().len() == 4);
-    let before = box_.storage.exchanges.load(SeqCst);
+    let before = box_.faults.exchanges.load(SeqCst);
     std::thread::park_timeout(Duration::from_millis(300));
-    let spent = box_.storage.exchanges.load(SeqCst) - before;
+    let spent = box_.faults.exchanges.load(SeqCst) - before;
     gate.open();
     assert!(spent <= 5, "{spent} exchanges while nothing could be done");
     until("all deliveries", || box_.count(BatchStatus::Delivered) == 3);

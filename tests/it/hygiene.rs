@@ -23,9 +23,10 @@ const LAYERS: [(&str, &[&str]); 11] = [
 ];
 
 /// Words that may stand in these places only.
-const CONFINED: [(&str, &[&str]); 12] = [
+const CONFINED: [(&str, &[&str]); 13] = [
     ("ureq", &["src/transport/"]),
-    ("rustls", &["src/transport/"]),
+    ("rustls", &["src/transport/", "src/storage/postgres/"]),
+    ("tokio_postgres_rustls", &["src/storage/postgres/"]),
     ("rusqlite", &["src/storage/sqlite/", "src/hookbox/log.rs"]),
     ("redb", &["src/storage/kv/", "src/storage/mod.rs"]),
     ("self_cell", &["src/storage/kv/redb.rs"]),

@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 mod batches;
+mod conformance;
 mod delivery;
 mod durability;
 mod emit;
@@ -11,6 +12,8 @@ mod hygiene;
 mod kv;
 mod owed;
 mod pace;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod profiles;
 #[cfg(feature = "redb")]
 mod redb;

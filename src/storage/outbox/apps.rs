@@ -27,7 +27,13 @@ pub(super) fn state(tables: &dyn Tables, id: &AppId) -> Result<AppState> {
 }
 
 pub(super) fn list(tables: &dyn Tables, page: &PageRequest) -> Result<Page<App>> {
-    let apps = tables.apps(page.cursor().unwrap_or(""), page.limit() + 1)?;
+    let after = match page.cursor() {
+        Some(text) => AppId::parse(text)
+            .map_err(|_| Error::invalid("cursor", "is not one of ours"))?
+            .to_string(),
+        None => String::new(),
+    };
+    let apps = tables.apps(&after, page.limit() + 1)?;
     let rows = apps.into_iter().map(|app| (app.id.to_string(), app));
     Ok(Page::from_rows(rows.collect(), page.limit()))
 }

@@ -169,16 +169,16 @@ fn look_at(
     tables.save_state(&state)
 }
 
-/// Marks the webhooks whose time has come; true when there are more. After the clock was set back
-/// (and at the start, when it may have been) every timer is looked at: those that are further away
-/// than any wait were set by a clock that was ahead.
+/// Marks the webhooks whose time has come, or all that have one; true when there are more.
 fn wake_timers(exchange: &Exchange<'_>) -> Result<bool> {
-    let now = exchange.now;
-    if exchange.cache.clock_was_set_back(now) {
+    if exchange.all_timers {
         exchange.tables.wake_timers(None, usize::MAX)?;
         return Ok(false);
     }
-    Ok(exchange.tables.wake_timers(Some(now), TIMERS_MAX)? == TIMERS_MAX)
+    let woken = exchange
+        .tables
+        .wake_timers(Some(exchange.now), TIMERS_MAX)?;
+    Ok(woken == TIMERS_MAX)
 }
 
 /// At most `room` ready webhooks: an equal share from each app, the longest ready first.

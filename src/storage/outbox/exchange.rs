@@ -15,6 +15,9 @@ pub(super) struct Exchange<'a> {
     pub(super) tables: &'a dyn Tables,
     pub(super) cache: &'a Cache,
     pub(super) now: Timestamp,
+    /// Whether to look at every timer: after the clock was set back, and at the start, when it may have
+    /// been, those that are further away than any wait were set by a clock that was ahead.
+    pub(super) all_timers: bool,
     /// Whether each part must be undone by itself when a row of it is spoiled.
     careful: bool,
     registry: Cell<Option<i64>>,
@@ -26,12 +29,14 @@ impl<'a> Exchange<'a> {
         tables: &'a dyn Tables,
         cache: &'a Cache,
         now: Timestamp,
+        all_timers: bool,
         careful: bool,
     ) -> Result<Self> {
         Ok(Self {
             tables,
             cache,
             now,
+            all_timers,
             careful,
             registry: Cell::new(tables.registry_version()?),
             head: Cell::new(None),

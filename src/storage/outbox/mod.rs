@@ -27,7 +27,7 @@ use crate::storage::tables::{Database, Own, Tables};
 use crate::storage::{
     AttemptFilter, BacklogRow, BatchFilter, ClaimRequest, EditKeys, EditWebhook, EventFilter,
     Exchanged, Page, PageRequest, PreparedEvent, Settlement, Storage, StorageStats, StoredKey,
-    StoredWebhook, WebhookFilter,
+    StoredWebhook, Wake, WebhookFilter,
 };
 use cache::Cache;
 use exchange::{Exchange, is_one_rows};
@@ -169,21 +169,23 @@ impl<D: Database> Storage for TableStorage<D> {
         claim: Option<ClaimRequest>,
     ) -> Result<Exchanged> {
         let results: Arc<[Settlement]> = results.into();
+        // Asked once, however often the transaction is run.
+        let all_timers = claim.is_some() && self.cache.clock_was_set_back(now);
         let run = |careful| {
             let (cache, results) = (Arc::clone(&self.cache), Arc::clone(&results));
-            let exchanged = self.database.write(move |tables| {
-                let exchange = Exchange::new(tables, &cache, now, careful)?;
+            self.database.write(move |tables| {
+                let exchange = Exchange::new(tables, &cache, now, all_timers, careful)?;
                 exchange::exchange(&exchange, seed, &results, claim)
-            });
-            if exchanged.is_err() {
-                self.cache.forget_clock();
-            }
-            exchanged
+            })
         };
-        match run(false) {
+        let exchanged = match run(false) {
             Err(error) if is_one_rows(&error) => run(true),
             other => other,
+        };
+        if exchanged.is_err() {
+            self.cache.forget_clock();
         }
+        exchanged
     }
 
     fn read_events(&self, positions: &Positions) -> Result<Vec<Event>> {
@@ -196,6 +198,10 @@ impl<D: Database> Storage for TableStorage<D> {
 
     fn foreign_writes(&self) -> Result<i64> {
         self.database.foreign_writes()
+    }
+
+    fn on_foreign_write(&self, wake: Wake) {
+        self.database.on_foreign_write(wake);
     }
 
     fn resend(&self, app: &AppId, batch: &BatchId, now: Timestamp) -> Result<Batch> {

@@ -44,8 +44,3 @@ pub(super) fn commit_error(error: rusqlite::Error) -> Error {
         other => other,
     }
 }
-
-/// A stored value that hookbox would not have written.
-pub(super) fn bad_row(what: &str, why: impl std::fmt::Display) -> Error {
-    Error::storage(StorageFault::BadRow, format!("{what}: {why}"))
-}

@@ -9,8 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::{Error, Result, StorageFault};
 
 use crate::storage::file;
-
-use super::error::bad_row;
+use crate::storage::sql_rows::bad_row;
 
 /// SQLite below this can lose committed writes in WAL mode (the WAL-reset bug, reliability.md §1.4).
 const SQLITE_VERSION_MIN: i32 = 3_051_003;

@@ -3,29 +3,14 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::error::Result;
-use crate::model::{Health, Position, Timestamp};
+use crate::model::{Position, Timestamp};
 use crate::storage::tables::{Replay, WebhookState};
 
-use super::rows::{json, millis, parsed, time_or_null, to_json};
+use super::rows::{self, millis, to_json};
 
 pub(super) fn load(db: &Connection, webhook_no: i64) -> Result<WebhookState> {
     db.prepare_cached("SELECT * FROM hookbox_webhook_state WHERE webhook_no = ?1")?
-        .query_row((webhook_no,), |row| Ok(from_row(row)))?
-}
-
-fn from_row(row: &rusqlite::Row<'_>) -> Result<WebhookState> {
-    let code: Option<u16> = row.get("last_http_code")?;
-    Ok(WebhookState {
-        webhook_no: row.get("webhook_no")?,
-        app_id: parsed(row, "app_id")?,
-        cursor: row.get("cursor")?,
-        has_backlog: row.get("has_backlog")?,
-        ready: row.get("ready")?,
-        due_at: time_or_null(row, "due_at")?,
-        failing: row.get("failing")?,
-        health: json::<Health>(row, "health")?,
-        last_http_code: code.zip(time_or_null(row, "last_http_code_at")?),
-    })
+        .query_row((webhook_no,), |row| Ok(rows::state(row)))?
 }
 
 pub(super) fn save(db: &Connection, state: &WebhookState) -> Result<()> {

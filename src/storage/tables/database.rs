@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::model::{AppId, EventId};
 use crate::storage::outbox::emit;
-use crate::storage::{PreparedEvent, StorageStats};
+use crate::storage::{PreparedEvent, StorageStats, Wake};
 
 use super::Tables;
 
@@ -49,6 +49,9 @@ pub trait Database: Debug + Send + Sync {
     /// # Errors
     /// Those of the engine.
     fn foreign_writes(&self) -> Result<i64>;
+
+    /// As [`crate::storage::Storage::on_foreign_write`].
+    fn on_foreign_write(&self, _wake: Wake) {}
 
     /// What is wrong with the engine's own structures, in sentences.
     ///

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::model::{AppId, EventId};
 use crate::process::Process;
-use crate::storage::{PreparedEvent, StorageStats};
+use crate::storage::{PreparedEvent, StorageStats, Wake};
 
 use super::{Database, Tables};
 
@@ -68,6 +68,12 @@ impl<D: Database> Database for Own<D> {
 
     fn foreign_writes(&self) -> Result<i64> {
         self.get()?.foreign_writes()
+    }
+
+    fn on_foreign_write(&self, wake: Wake) {
+        if self.process.is_current() {
+            self.database.on_foreign_write(wake);
+        }
     }
 
     fn check(&self) -> Result<Vec<String>> {

@@ -2,11 +2,14 @@
 //! scripted, and a real receiver on the loopback interface.
 
 mod faulty;
+#[cfg(feature = "postgres")]
+mod pg;
+mod wrapped;
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -19,7 +22,10 @@ use hookbox::storage::{BatchFilter, PageRequest};
 use hookbox::transport::{Method, Request, Response, Transport, TransportError};
 use hookbox::{Hookbox, Options};
 
-pub use faulty::FaultyStorage;
+pub use faulty::Faults;
+#[cfg(feature = "postgres")]
+pub use pg::Schema;
+pub use wrapped::{Hooks, Wrapped};
 
 pub const APP: &str = "54e9ujn";
 pub const TYPE: &str = "user.created";
@@ -189,6 +195,9 @@ pub enum Engine {
     Store(Arc<MemoryStore>),
     #[cfg(feature = "redb")]
     Redb,
+    /// In a schema of its own.
+    #[cfg(feature = "postgres")]
+    Postgres,
 }
 
 impl Engine {
@@ -198,30 +207,32 @@ impl Engine {
         Self::Memory,
         #[cfg(feature = "redb")]
         Self::Redb,
+        #[cfg(feature = "postgres")]
+        Self::Postgres,
     ];
 
-    fn open(self, options: Options, folder: &Path) -> Hookbox {
-        match self {
-            Self::Sqlite => options.open(folder.join("box.db")),
-            Self::Memory => options.open_storage(Arc::new(KvStorage::in_memory().unwrap())),
-            Self::Store(store) => options.open_storage(Arc::new(KvStorage::open(store).unwrap())),
-            #[cfg(feature = "redb")]
-            Self::Redb => {
-                let storage = KvStorage::open_redb(&folder.join("box.redb")).unwrap();
-                options.open_storage(Arc::new(storage))
-            }
+    /// That of a test that leaves it open: `HOOKBOX_TEST_ENGINE`, else SQLite.
+    fn of_this_run() -> Self {
+        match std::env::var("HOOKBOX_TEST_ENGINE").as_deref() {
+            Err(_) | Ok("sqlite") => Self::Sqlite,
+            #[cfg(feature = "postgres")]
+            Ok("postgres") => Self::Postgres,
+            Ok(other) => panic!("HOOKBOX_TEST_ENGINE: no engine `{other}` in this build"),
         }
-        .unwrap()
     }
 }
 
-/// A box in a temporary folder, on a hand-set clock and a scripted transport, with one app.
+/// A box in a temporary folder (or a schema), on a hand-set clock and a scripted transport, with one
+/// app.
 pub struct Bench {
     pub hooks: Hookbox,
     pub clock: Arc<HandClock>,
     pub net: Arc<FakeTransport>,
     notices: Arc<Mutex<Vec<Notice>>>,
     pub folder: tempfile::TempDir,
+    path: PathBuf,
+    #[cfg(feature = "postgres")]
+    pub schema: Option<Schema>,
 }
 
 impl Bench {
@@ -230,10 +241,10 @@ impl Bench {
     }
 
     pub fn with(change: impl FnOnce(Options) -> Options) -> Self {
-        Self::over(Engine::Sqlite, change)
+        Self::over(Engine::of_this_run(), change)
     }
 
-    /// The same, over another storage.
+    /// The same, over a storage of the test's choice.
     pub fn over(engine: Engine, change: impl FnOnce(Options) -> Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (clock, net) = (HandClock::new(), FakeTransport::new());
@@ -243,7 +254,26 @@ impl Bench {
             .on_notice(move |notice| heard.lock().unwrap().push(notice.clone()))
             .clock(clock.clone())
             .transport(net.clone());
-        let hooks = engine.open(change(options), folder.path());
+        let options = change(options);
+        #[cfg(feature = "postgres")]
+        let schema = matches!(engine, Engine::Postgres).then(Schema::new);
+        let mut path = folder.path().join("box.db");
+        let hooks = match engine {
+            Engine::Sqlite => options.open(&path),
+            Engine::Memory => options.open_storage(Arc::new(KvStorage::in_memory().unwrap())),
+            Engine::Store(store) => options.open_storage(Arc::new(KvStorage::open(store).unwrap())),
+            #[cfg(feature = "redb")]
+            Engine::Redb => {
+                path = folder.path().join("box.redb");
+                options.open_storage(Arc::new(KvStorage::open_redb(&path).unwrap()))
+            }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres => {
+                path = PathBuf::from(schema.as_ref().unwrap().url());
+                options.open(&path)
+            }
+        }
+        .unwrap();
         hooks.create_app(APP).unwrap();
         Self {
             hooks,
@@ -251,11 +281,15 @@ impl Bench {
             net,
             notices,
             folder,
+            path,
+            #[cfg(feature = "postgres")]
+            schema,
         }
     }
 
+    /// What to open the box by: its path, or its URL.
     pub fn path(&self) -> PathBuf {
-        self.folder.path().join("box.db")
+        self.path.clone()
     }
 
     /// The notices so far.

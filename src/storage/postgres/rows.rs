@@ -1,0 +1,51 @@
+//! PostgreSQL's rows, as the shared parsing of rows reads them.
+
+use postgres::Row;
+use postgres::types::{FromSql, Type};
+
+use crate::error::{Error, Result};
+use crate::storage::sql_rows::SqlRow;
+
+pub(super) use crate::storage::sql_rows::{
+    BATCH_COLUMNS, app, attempt, bad_row, batch, event, key, millis, mode, named_or_null, number,
+    parsed, state, text, to_json, webhook,
+};
+
+/// A number of any width: what a column holds is the table's choice.
+struct Integer(i64);
+
+impl<'a> FromSql<'a> for Integer {
+    fn from_sql(
+        of: &Type,
+        raw: &'a [u8],
+    ) -> std::result::Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(match *of {
+            Type::INT2 => i16::from_sql(of, raw)?.into(),
+            Type::INT4 => i32::from_sql(of, raw)?.into(),
+            _ => i64::from_sql(of, raw)?,
+        }))
+    }
+
+    fn accepts(of: &Type) -> bool {
+        [Type::INT2, Type::INT4, Type::INT8].contains(of)
+    }
+}
+
+impl SqlRow for Row {
+    fn text(&self, column: &str) -> Result<Option<&str>> {
+        self.try_get(column).map_err(Error::from)
+    }
+
+    fn integer(&self, column: &str) -> Result<Option<i64>> {
+        let value: Option<Integer> = self.try_get(column)?;
+        Ok(value.map(|number| number.0))
+    }
+
+    fn flag(&self, column: &str) -> Result<bool> {
+        self.try_get(column).map_err(Error::from)
+    }
+
+    fn bytes(&self, column: &str) -> Result<Vec<u8>> {
+        self.try_get(column).map_err(Error::from)
+    }
+}
