@@ -176,9 +176,9 @@ impl Hookbox {
         if !(1..=1000).contains(&max) {
             return Err(Error::invalid("max", "must be 1 to 1000"));
         }
-        let courier = self.courier();
         let now = self.now();
         let exchanged = self.exchange(now, Vec::new(), Some(claim_all(max)))?;
+        let courier = self.courier();
         let (mut deliveries, mut failed) = (Vec::new(), Vec::new());
         for claimed in exchanged.claimed {
             match courier.prepare(&claimed, now) {

@@ -43,7 +43,15 @@ struct Disk {
     failed: u64,
     log: Option<Vec<Record>>,
     /// Open files by their address.
-    names: HashMap<usize, String>,
+    files: HashMap<usize, File>,
+    /// The tables of functions that files came with, and the same with ours among them.
+    tables: HashMap<usize, &'static sqlite3_io_methods>,
+}
+
+struct File {
+    name: String,
+    /// The system's functions for it; SQLite has several such tables.
+    real: &'static sqlite3_io_methods,
 }
 
 static DISK: Mutex<Option<Disk>> = Mutex::new(None);
@@ -65,9 +73,6 @@ type Open = unsafe extern "C" fn(
 type Delete = unsafe extern "C" fn(*mut sqlite3_vfs, *const c_char, c_int) -> c_int;
 
 static REAL: OnceLock<Real> = OnceLock::new();
-/// The system's functions for a file, and those with ours among them.
-static REAL_FILE: OnceLock<sqlite3_io_methods> = OnceLock::new();
-static OUR_FILE: OnceLock<sqlite3_io_methods> = OnceLock::new();
 
 /// Makes this the disk of every connection opened from now on.
 pub fn install() {
@@ -89,7 +94,6 @@ pub fn install() {
             kept
         }
     });
-    *lock() = Some(Disk::default());
 }
 
 /// Counts from 1 again, and fails as told.
@@ -149,9 +153,9 @@ fn fails(writes: bool, code: c_int) -> Option<c_int> {
 /// Adds to the log, if there is one; the name is that of the file at an address.
 fn log(record: impl FnOnce(String) -> Record, file: usize) {
     with(|disk| {
-        let name = disk.names.get(&file).cloned().unwrap_or_default();
+        let name = disk.files.get(&file).map(|file| file.name.clone());
         if let Some(log) = &mut disk.log {
-            log.push(record(name));
+            log.push(record(name.unwrap_or_default()));
         }
     });
 }
@@ -178,7 +182,7 @@ unsafe extern "C" fn open(
 ) -> c_int {
     let real = REAL.get().unwrap();
     // SAFETY: SQLite's own arguments go to the function they were meant for. A file that was opened
-    // has the table of the system's functions, which is copied once and then put in the place of it.
+    // has a table of the system's functions, which is never freed; a copy with ours takes its place.
     unsafe {
         if let Some(code) = fails(false, ffi::SQLITE_CANTOPEN) {
             // So SQLite knows that there is nothing to close.
@@ -187,11 +191,13 @@ unsafe extern "C" fn open(
         }
         let code = (real.open)(real.vfs as *mut sqlite3_vfs, path, file, flags, out);
         if code == ffi::SQLITE_OK {
-            let name = name_of(path);
-            with(|disk| disk.names.insert(file as usize, name));
+            let (name, real) = (name_of(path), &*(*file).pMethods);
+            (*file).pMethods = with(|disk| {
+                disk.files.insert(file as usize, File { name, real });
+                let ours = disk.tables.entry(std::ptr::from_ref(real) as usize);
+                *ours.or_insert_with(|| Box::leak(Box::new(with_ours(real))))
+            });
             log(Record::Open, file as usize);
-            REAL_FILE.get_or_init(|| *(*file).pMethods);
-            (*file).pMethods = OUR_FILE.get_or_init(our_file);
         }
         code
     }
@@ -213,8 +219,8 @@ unsafe extern "C" fn delete(_: *mut sqlite3_vfs, path: *const c_char, sync: c_in
     }
 }
 
-fn our_file() -> sqlite3_io_methods {
-    let mut ours = *REAL_FILE.get().unwrap();
+fn with_ours(real: &sqlite3_io_methods) -> sqlite3_io_methods {
+    let mut ours = *real;
     ours.xRead = Some(read);
     ours.xWrite = Some(write);
     ours.xTruncate = Some(truncate);
@@ -224,15 +230,16 @@ fn our_file() -> sqlite3_io_methods {
     ours
 }
 
-fn real() -> &'static sqlite3_io_methods {
-    REAL_FILE.get().unwrap()
+/// The system's functions for an open file.
+fn real(file: *mut sqlite3_file) -> &'static sqlite3_io_methods {
+    with(|disk| disk.files[&(file as usize)].real)
 }
 
 unsafe extern "C" fn read(file: *mut sqlite3_file, into: *mut c_void, n: c_int, at: i64) -> c_int {
     match fails(false, ffi::SQLITE_IOERR_READ) {
         Some(code) => code,
         // SAFETY: SQLite's own arguments go to the function they were meant for; so in all below.
-        None => unsafe { real().xRead.unwrap()(file, into, n, at) },
+        None => unsafe { real(file).xRead.unwrap()(file, into, n, at) },
     }
 }
 
@@ -248,7 +255,7 @@ unsafe extern "C" fn write(
     let bytes = usize::try_from(n).unwrap();
     // SAFETY: as above; SQLite gives `n` bytes at `from`.
     unsafe {
-        let code = real().xWrite.unwrap()(file, from, n, at);
+        let code = real(file).xWrite.unwrap()(file, from, n, at);
         if code == ffi::SQLITE_OK {
             let data = std::slice::from_raw_parts(from.cast::<u8>(), bytes);
             let at = usize::try_from(at).unwrap();
@@ -263,7 +270,7 @@ unsafe extern "C" fn truncate(file: *mut sqlite3_file, size: i64) -> c_int {
         return code;
     }
     // SAFETY: as above.
-    let code = unsafe { real().xTruncate.unwrap()(file, size) };
+    let code = unsafe { real(file).xTruncate.unwrap()(file, size) };
     if code == ffi::SQLITE_OK {
         let size = usize::try_from(size).unwrap();
         log(|name| Record::Truncate(name, size), file as usize);
@@ -283,7 +290,7 @@ unsafe extern "C" fn file_size(file: *mut sqlite3_file, size: *mut i64) -> c_int
     match fails(false, ffi::SQLITE_IOERR_FSTAT) {
         Some(code) => code,
         // SAFETY: as above.
-        None => unsafe { real().xFileSize.unwrap()(file, size) },
+        None => unsafe { real(file).xFileSize.unwrap()(file, size) },
     }
 }
 
@@ -297,6 +304,6 @@ unsafe extern "C" fn shm_map(
     match fails(false, ffi::SQLITE_IOERR_SHMMAP) {
         Some(code) => code,
         // SAFETY: as above.
-        None => unsafe { real().xShmMap.unwrap()(file, region, bytes, extend, out) },
+        None => unsafe { real(file).xShmMap.unwrap()(file, region, bytes, extend, out) },
     }
 }

@@ -168,6 +168,8 @@ impl<D: Database> Storage for TableStorage<D> {
         results: Vec<Settlement>,
         claim: Option<ClaimRequest>,
     ) -> Result<Exchanged> {
+        // Before any lock of ours, as in `prune`.
+        self.database.get()?;
         let results: Arc<[Settlement]> = results.into();
         // Asked once, however often the transaction is run.
         let all_timers = claim.is_some() && self.cache.clock_was_set_back(now);
@@ -270,6 +272,8 @@ impl<D: Database> Storage for TableStorage<D> {
     }
 
     fn prune(&self, before: Timestamp, now: Timestamp, slice: usize) -> Result<bool> {
+        // In a child of fork, a lock of ours may be held by a thread that is not there.
+        self.database.get()?;
         let mut cursor = lock(&self.pruned);
         let from = *cursor;
         let (next, more) = self
