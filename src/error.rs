@@ -104,6 +104,12 @@ pub enum Error {
         /// The engine's own words.
         message: String,
     },
+    /// The box was opened before a `fork`, and this is the child: its threads and connections are the
+    /// parent's. Nothing was touched.
+    #[error(
+        "The box was opened by the parent of this process: use it there; a child opens a box only after `exec`."
+    )]
+    Forked,
     /// The box is open for reading only.
     #[error("The box is open read-only: open it for writing to do this.")]
     ReadOnly,
@@ -199,6 +205,7 @@ impl Error {
             Self::SealBroken(_) => "seal_broken",
             Self::NotAuthentic(_) => "not_authentic",
             Self::Storage { fault, .. } => fault.as_str(),
+            Self::Forked => "forked",
             Self::ReadOnly => "read_only",
             Self::Unsupported(_) => "unsupported",
             Self::Internal(_) => "internal",

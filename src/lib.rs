@@ -9,6 +9,7 @@ mod error;
 mod hookbox;
 pub mod machine;
 pub mod model;
+mod process;
 mod registry;
 pub mod signing;
 pub mod storage;

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// The layers, the lowest first. A module may use those before it, and what is named beside it is
 /// out of its bounds all the same.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("error", &[]),
+    ("process", &[]),
     ("model", &[]),
     ("clock", &["machine"]),
     ("machine", &["clock"]),
