@@ -51,7 +51,10 @@ pub fn part(size: Size) -> Figures {
         // No wait is longer than the longest of the schedule: 12 hours.
         let now = hookbox::clock::Clock::now(&*clock);
         let wait = due.map_or(Duration::ZERO, |due| due.since(now));
-        assert!(wait <= Duration::from_secs(12 * 3600), "due in {wait:?} after {hours} h");
+        assert!(
+            wait <= Duration::from_secs(12 * 3600),
+            "due in {wait:?} after {hours} h"
+        );
         drain(&hooks, &clock);
     }
     hooks.stop(Duration::from_secs(5)).unwrap();
@@ -65,5 +68,9 @@ pub fn part(size: Size) -> Figures {
     for id in &emitted {
         assert!(delivered.contains(id), "{id} was not delivered");
     }
-    vec![figure("jumps", jumps), figure("events", emitted.len()), figure("lost", 0)]
+    vec![
+        figure("jumps", jumps),
+        figure("events", emitted.len()),
+        figure("lost", 0),
+    ]
 }

@@ -42,7 +42,11 @@ pub fn part(size: Size) -> Figures {
     let (mut refused, mut sent_while_full, mut resumed) = (0, 0, Duration::ZERO);
     for round in 0..5 {
         for number in 0..20 {
-            acknowledged.push(hooks.emit(APP, TYPE, payload(round * 100 + number)).unwrap());
+            acknowledged.push(
+                hooks
+                    .emit(APP, TYPE, payload(round * 100 + number))
+                    .unwrap(),
+            );
         }
         // Full now, in the middle of the deliveries.
         let room = std::iter::repeat_n(b'x', DISK_BYTES).collect::<Vec<u8>>();
@@ -64,13 +68,20 @@ pub fn part(size: Size) -> Figures {
         }
         assert!(last > 0, "the disk is not full");
         let before = receiver.deliveries().len();
-        assert_eq!(hooks.wait_idle(Duration::from_secs(2)), None, "it owes deliveries");
+        assert_eq!(
+            hooks.wait_idle(Duration::from_secs(2)),
+            None,
+            "it owes deliveries"
+        );
         let sent = receiver.deliveries().len() - before;
         assert!(sent <= IN_FLIGHT, "{sent} requests while full");
         sent_while_full = sent_while_full.max(sent);
         std::fs::remove_file(&filler).unwrap();
         let freed = Instant::now();
-        assert!(hooks.wait_idle(Duration::from_secs(60)).is_some(), "it does not go on");
+        assert!(
+            hooks.wait_idle(Duration::from_secs(60)).is_some(),
+            "it does not go on"
+        );
         resumed = resumed.max(freed.elapsed());
     }
     hooks.stop(Duration::from_secs(10)).unwrap();
@@ -85,7 +96,11 @@ pub fn part(size: Size) -> Figures {
     }
     for id in &acknowledged {
         let to = times.keys().filter(|(_, came)| *came == id.to_string());
-        assert_eq!(to.count(), WEBHOOKS, "{id} was acknowledged and did not come");
+        assert_eq!(
+            to.count(),
+            WEBHOOKS,
+            "{id} was acknowledged and did not come"
+        );
     }
     let twice = times.values().filter(|times| **times > 1).count();
     assert_eq!(twice, 0, "results were kept in memory until there was room");
@@ -95,7 +110,13 @@ pub fn part(size: Size) -> Figures {
         figure("lost", 0),
         figure("deliveries", times.len()),
         figure("duplicates", twice),
-        figure("requests while full at most", format!("{sent_while_full} (of {IN_FLIGHT} in flight)")),
-        figure("back to rest after space was freed", format!("{:.1} s at most", resumed.as_secs_f64())),
+        figure(
+            "requests while full at most",
+            format!("{sent_while_full} (of {IN_FLIGHT} in flight)"),
+        ),
+        figure(
+            "back to rest after space was freed",
+            format!("{:.1} s at most", resumed.as_secs_f64()),
+        ),
     ]
 }

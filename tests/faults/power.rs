@@ -65,7 +65,10 @@ pub fn planted(size: Size) -> Figures {
             known = told[*number].clone();
         }
     }
-    assert!(lost > 0, "a disk that loses acknowledged events was not noticed");
+    assert!(
+        lost > 0,
+        "a disk that loses acknowledged events was not noticed"
+    );
     vec![
         figure("states checked", states),
         figure("losses noticed without syncs of the log", lost),
@@ -138,7 +141,10 @@ impl Disk {
                 if !name.is_empty() && !self.names.contains_key(name) {
                     self.names.insert(name.clone(), self.files.len());
                     let is_new = true;
-                    self.files.push(Inode { is_new, ..Inode::default() });
+                    self.files.push(Inode {
+                        is_new,
+                        ..Inode::default()
+                    });
                 }
             }
             Record::Write(name, at, data) => self.add(name, Pending::Write(*at, data.clone())),
