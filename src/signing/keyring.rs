@@ -10,12 +10,18 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::model::{JwkSet, KeyId, KeyPhase, SigningKey, Timestamp};
 
-/// The key that signs at `now`: the active one that started last.
+/// The key that signs at `now`: the active one that started last. Before all of them, the first of
+/// the chain: the clock was set back, and deliveries do not wait until it is there again.
 #[must_use]
 pub fn signing_key(keys: &[SigningKey], now: Timestamp) -> Option<&SigningKey> {
+    let start = |key: &&SigningKey| (key.signs_from, key.created_at, key.kid.clone());
     keys.iter()
         .filter(|key| key.created_at <= now && key.phase(now) == KeyPhase::Active)
-        .max_by_key(|key| (key.signs_from, key.created_at, &key.kid))
+        .max_by_key(start)
+        .or_else(|| {
+            let live = keys.iter().filter(|key| is_live(key, now));
+            live.min_by_key(start)
+        })
 }
 
 /// The app's JWK set at `now`: the keys that will sign, that sign, and that signed until lately.

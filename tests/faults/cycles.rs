@@ -17,7 +17,9 @@ pub fn part(size: Size) -> Figures {
     let receiver = Receiver::start();
     let cycles = size.pick(10_000, 300);
     let cycle = |number: usize| {
-        let hooks = Kept::Sqlite.open(real_http(MovedClock::ahead(0)), &path).unwrap();
+        let hooks = Kept::Sqlite
+            .open(real_http(MovedClock::ahead(0)), &path)
+            .unwrap();
         if number == 0 {
             hooks.create_app_with(new_app()).unwrap();
             webhook(&hooks, &receiver.url).unwrap();
@@ -43,8 +45,14 @@ pub fn part(size: Size) -> Figures {
     assert!(after.kib <= before.kib + SLACK_KIB, "{context}");
     vec![
         figure("cycles", cycles),
-        figure("descriptors", format!("{} -> {}", before.descriptors, after.descriptors)),
-        figure("threads", format!("{} -> {}", before.threads, after.threads)),
+        figure(
+            "descriptors",
+            format!("{} -> {}", before.descriptors, after.descriptors),
+        ),
+        figure(
+            "threads",
+            format!("{} -> {}", before.threads, after.threads),
+        ),
         figure("resident KiB", format!("{} -> {}", before.kib, after.kib)),
     ]
 }

@@ -61,7 +61,9 @@ fn all_refused(hooks: &Hookbox, webhook: &hookbox::model::WebhookId) -> bool {
     let page = PageRequest::default;
     let results = [
         hooks.emit(APP, TYPE, "1").map(drop),
-        hooks.events(APP, hookbox::storage::EventFilter::default(), page()).map(drop),
+        hooks
+            .events(APP, hookbox::storage::EventFilter::default(), page())
+            .map(drop),
         hooks.app(APP).map(drop),
         hooks.webhook(APP, webhook).map(drop),
         hooks.activate(APP, webhook).map(drop),

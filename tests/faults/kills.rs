@@ -93,7 +93,11 @@ impl Kills {
         let mut killed = false;
         loop {
             let left = patience.saturating_sub(began.elapsed());
-            match lines.recv_timeout(if killed { Duration::from_secs(60) } else { left }) {
+            match lines.recv_timeout(if killed {
+                Duration::from_secs(60)
+            } else {
+                left
+            }) {
                 Ok(line) => got.push(line),
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     assert!(!killed, "a killed child goes on");
@@ -152,7 +156,11 @@ fn part(kept: Kept, rounds: i64, chance: &mut Prng) -> Figures {
         }
         for (id, batches) in batches {
             assert!(stored.contains_key(id), "{id} came and was never emitted");
-            assert_eq!(batches.len(), 1, "{id} came in several batches: {batches:?}");
+            assert_eq!(
+                batches.len(),
+                1,
+                "{id} came in several batches: {batches:?}"
+            );
         }
     }
     let mut recorded: BTreeMap<String, Vec<AttemptResult>> = BTreeMap::new();
@@ -163,8 +171,14 @@ fn part(kept: Kept, rounds: i64, chance: &mut Prng) -> Figures {
     let lost = AttemptResult::Failure(FailureKind::Lost);
     for (batch, times) in &seen.times {
         let results = recorded.get(batch).map_or(&[][..], Vec::as_slice);
-        assert!(*times <= results.len(), "{batch} came {times} times: {results:?}");
-        assert!(*times == 1 || results.contains(&lost), "{batch} came {times} times: {results:?}");
+        assert!(
+            *times <= results.len(),
+            "{batch} came {times} times: {results:?}"
+        );
+        assert!(
+            *times == 1 || results.contains(&lost),
+            "{batch} came {times} times: {results:?}"
+        );
     }
     let requests: usize = seen.times.values().sum();
     let twice = requests - seen.times.len();
@@ -179,7 +193,14 @@ fn part(kept: Kept, rounds: i64, chance: &mut Prng) -> Figures {
         figure("lost", 0),
         figure("requests", requests),
         figure("repeated after a lost result", twice),
-        figure("attempts recorded as lost", recorded.values().flatten().filter(|one| **one == lost).count()),
+        figure(
+            "attempts recorded as lost",
+            recorded
+                .values()
+                .flatten()
+                .filter(|one| **one == lost)
+                .count(),
+        ),
         figure("start to first acknowledged event p50", at(50)),
         figure("p99", at(99)),
     ]
@@ -201,7 +222,10 @@ impl Seen {
             let batch = request.header("webhook-id").unwrap().to_owned();
             let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
             for event in body["events"].as_array().unwrap() {
-                assert!(is_whole(&event["payload"].to_string()), "a wrong event: {event}");
+                assert!(
+                    is_whole(&event["payload"].to_string()),
+                    "a wrong event: {event}"
+                );
                 let id = EventId::parse(event["id"].as_str().unwrap()).unwrap();
                 let batches = seen.batches_of.entry(request.target.clone()).or_default();
                 batches.entry(id).or_default().insert(batch.clone());

@@ -32,7 +32,10 @@ pub fn part(_: Size) -> Figures {
     let stored = events(&hooks).unwrap();
     let mut acknowledged = 0;
     for id in output.lines().filter_map(|id| EventId::parse(id).ok()) {
-        assert!(stored.contains_key(&id), "{id} was acknowledged and is gone");
+        assert!(
+            stored.contains_key(&id),
+            "{id} was acknowledged and is gone"
+        );
         acknowledged += 1;
     }
     assert!(acknowledged > 0);
@@ -40,7 +43,13 @@ pub fn part(_: Size) -> Figures {
     assert_eq!(hooks.check().unwrap(), Vec::<String>::new());
     vec![
         figure("events before the limit", acknowledged),
-        figure("refused at it", output.lines().filter(|line| line.starts_with("refused")).count()),
+        figure(
+            "refused at it",
+            output
+                .lines()
+                .filter(|line| line.starts_with("refused"))
+                .count(),
+        ),
     ]
 }
 

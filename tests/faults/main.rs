@@ -33,7 +33,11 @@ mod run;
 mod scenario;
 #[cfg(target_os = "linux")]
 #[path = "../it/support/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "shared with tests/it, which uses all of it")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "shared with tests/it, which uses all of it"
+)]
 mod support;
 #[cfg(target_os = "linux")]
 mod system;

@@ -65,7 +65,10 @@ pub fn planted(size: Size) -> Figures {
             known = told[*number].clone();
         }
     }
-    assert!(lost > 0, "a disk that loses acknowledged events was not noticed");
+    assert!(
+        lost > 0,
+        "a disk that loses acknowledged events was not noticed"
+    );
     vec![
         figure("states checked", states),
         figure("losses noticed without syncs of the log", lost),
@@ -75,6 +78,7 @@ pub fn planted(size: Size) -> Figures {
 /// A box's life, and what it had told at each mark.
 fn life() -> (Vec<Record>, Vec<Told>) {
     vfs::install();
+    vfs::disarm();
     let folder = tempfile::tempdir().unwrap();
     let mut world = World::new(&folder.path().join(FILE));
     let mut told = Vec::new();
@@ -138,7 +142,10 @@ impl Disk {
                 if !name.is_empty() && !self.names.contains_key(name) {
                     self.names.insert(name.clone(), self.files.len());
                     let is_new = true;
-                    self.files.push(Inode { is_new, ..Inode::default() });
+                    self.files.push(Inode {
+                        is_new,
+                        ..Inode::default()
+                    });
                 }
             }
             Record::Write(name, at, data) => self.add(name, Pending::Write(*at, data.clone())),

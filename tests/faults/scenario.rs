@@ -148,7 +148,11 @@ impl World {
 
     fn rotate(&mut self) -> Result<()> {
         let hooks = self.open()?;
-        if !hooks.keys(APP)?.iter().any(|key| key.kid.as_str() == "second") {
+        if !hooks
+            .keys(APP)?
+            .iter()
+            .any(|key| key.kid.as_str() == "second")
+        {
             hooks.rotate_key(APP, &imported("second"))?;
         }
         self.told.rotated = true;
@@ -221,7 +225,10 @@ fn verify(hooks: &Hookbox, told: &Told) -> std::result::Result<(), String> {
     }
     let recorded = attempts(hooks).map_err(say)?.len();
     if recorded < told.attempts {
-        return Err(format!("{recorded} attempts, {} were stored", told.attempts));
+        return Err(format!(
+            "{recorded} attempts, {} were stored",
+            told.attempts
+        ));
     }
     if told.rotated && hooks.keys(APP).map_err(say)?.len() < 2 {
         return Err("the second key is gone".into());

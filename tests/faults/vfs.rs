@@ -169,7 +169,9 @@ unsafe fn name_of(path: *const c_char) -> String {
         return String::new();
     }
     // SAFETY: as the caller promises.
-    let path = unsafe { CStr::from_ptr(path) }.to_string_lossy().into_owned();
+    let path = unsafe { CStr::from_ptr(path) }
+        .to_string_lossy()
+        .into_owned();
     path.rsplit('/').next().unwrap_or_default().to_owned()
 }
 

@@ -68,7 +68,8 @@ fn the_first_key_signs_at_once_and_later_ones_after_their_lead() {
     ] {
         assert_eq!(signs(&keys, at(now)), kid, "at {now}");
     }
-    assert_eq!(signing_key(&keys, at(-1)), None);
+    // The clock was set back behind all of them: nothing waits for it to come again.
+    assert_eq!(signs(&keys, at(-1)), "k0");
     let kids = |now| -> Vec<String> {
         let set = published(&keys, at(now));
         set.keys.into_iter().map(|key| key.kid).collect()
