@@ -127,7 +127,8 @@ pub enum Error {
 pub enum StorageFault {
     /// Another process held the database too long. Nothing was changed; try again.
     Busy,
-    /// No space left, or a file size limit. Nothing was changed; free space and try again.
+    /// No space left. Nothing was changed; free space and try again. (What SQLite cannot write because
+    /// of a quota or a limit on file sizes it reports as `Io` or `CommitUnknown`.)
     Full,
     /// The medium or the file's permissions refuse writes.
     ReadOnly,

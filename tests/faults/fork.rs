@@ -31,18 +31,15 @@ fn under_load(kept: Kept, forks: usize) {
     hooks.create_app_with(new_app()).unwrap();
     let id = webhook(&hooks, &receiver.url).unwrap();
     hooks.start().unwrap();
-    let mut hooks = std::mem::ManuallyDrop::new(hooks);
+    let mut slot = Some(hooks);
     for number in 0..forks {
+        let hooks = slot.as_ref().unwrap();
         hooks.emit(APP, TYPE, payload(number as u64)).unwrap();
-        let well = in_a_fork(|| {
-            let refused = all_refused(&hooks, &id);
-            // SAFETY: in the child it is not used again; the parent has its own.
-            unsafe { std::mem::ManuallyDrop::drop(&mut hooks) };
-            refused
-        });
+        // What the child takes and drops is its copy.
+        let well = in_a_fork(|| slot.take().is_some_and(|hooks| all_refused(&hooks, &id)));
         assert!(well, "the child was not refused");
     }
-    let hooks = std::mem::ManuallyDrop::into_inner(hooks);
+    let hooks = slot.unwrap();
     assert!(hooks.wait_idle(Duration::from_secs(30)).is_some());
     hooks.stop(Duration::from_secs(5)).unwrap();
     assert_eq!(hooks.check().unwrap(), Vec::<String>::new());

@@ -64,7 +64,8 @@ fn run(fault: Fault) -> Seen {
         let mut tries = 0;
         while let Err(error) = step(&mut world) {
             assert!(
-                says_what_it_is(&error, fault.full),
+                says_what_it_is(&error, fault)
+                    || (!world.told.app && matches!(error, Error::AppNotFound(_))),
                 "{fault:?}, {name}: {error:?}"
             );
             errors += 1;
@@ -111,13 +112,13 @@ fn run(fault: Fault) -> Seen {
 }
 
 /// Whether an error tells the truth about a disk that fails or is full.
-fn says_what_it_is(error: &Error, full: bool) -> bool {
+fn says_what_it_is(error: &Error, when: Fault) -> bool {
     let Error::Storage { fault, .. } = error else {
         return false;
     };
     match fault {
         StorageFault::Io | StorageFault::CommitUnknown => true,
-        StorageFault::Full => full,
+        StorageFault::Full => when.full,
         _ => false,
     }
 }

@@ -78,6 +78,7 @@ pub fn planted(size: Size) -> Figures {
 /// A box's life, and what it had told at each mark.
 fn life() -> (Vec<Record>, Vec<Told>) {
     vfs::install();
+    vfs::disarm();
     let folder = tempfile::tempdir().unwrap();
     let mut world = World::new(&folder.path().join(FILE));
     let mut told = Vec::new();

@@ -175,6 +175,19 @@ fn words_stay_where_they_belong() {
     }
 }
 
+/// Tests that stand between SQLite and the disk, or fork, cannot do without.
+#[test]
+fn tests_are_safe_but_for_two_files() {
+    for (name, text) in all("tests") {
+        let may = ["tests/faults/vfs.rs", "tests/faults/system.rs"].contains(&name.as_str());
+        let is = text.contains("unsafe {") || text.contains("unsafe extern");
+        assert!(
+            may || !is || name == "tests/it/hygiene.rs",
+            "{name} has unsafe code"
+        );
+    }
+}
+
 /// The check above is worth nothing if it does not see.
 #[test]
 fn the_rules_would_be_noticed() {
