@@ -14,9 +14,11 @@ use crate::system::in_a_fork;
 pub fn part(size: Size) -> Figures {
     let _watchdog = Watchdog::new("fork", Duration::from_secs(120));
     let forks = size.pick(300, 20);
-    let mut storages = vec![Kept::Sqlite];
-    #[cfg(feature = "redb")]
-    storages.push(Kept::Redb);
+    let storages = [
+        Kept::Sqlite,
+        #[cfg(feature = "redb")]
+        Kept::Redb,
+    ];
     for kept in &storages {
         under_load(*kept, forks);
     }
