@@ -2,7 +2,7 @@
 //! the system's clock or its entropy.
 
 use std::fmt::Debug;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
@@ -11,6 +11,12 @@ use crate::model::Timestamp;
 pub trait Clock: Debug + Send + Sync {
     /// The current time (UTC). It may jump in either direction; nothing may rely on its order.
     fn now(&self) -> Timestamp;
+
+    /// The time that never jumps, for waits that are over before anybody would notice. Nothing is
+    /// stored or decided by it.
+    fn monotonic(&self) -> Instant {
+        monotonic_now()
+    }
 }
 
 /// The operating system's clock.
@@ -28,8 +34,8 @@ impl Clock for SystemClock {
 }
 
 /// The time that never jumps, for deadlines of threads that wait. Nothing is stored or decided by it.
-pub(crate) fn monotonic_now() -> std::time::Instant {
-    std::time::Instant::now()
+pub(crate) fn monotonic_now() -> Instant {
+    Instant::now()
 }
 
 /// Where randomness comes from.

@@ -104,6 +104,12 @@ pub enum Error {
         /// The engine's own words.
         message: String,
     },
+    /// The box was opened before a `fork`, and this is the child: its threads and connections are the
+    /// parent's. Nothing was touched.
+    #[error(
+        "The box was opened by the parent of this process: use it there; a child opens a box only after `exec`."
+    )]
+    Forked,
     /// The box is open for reading only.
     #[error("The box is open read-only: open it for writing to do this.")]
     ReadOnly,
@@ -121,7 +127,8 @@ pub enum Error {
 pub enum StorageFault {
     /// Another process held the database too long. Nothing was changed; try again.
     Busy,
-    /// No space left, or a file size limit. Nothing was changed; free space and try again.
+    /// No space left. Nothing was changed; free space and try again. (What SQLite cannot write because
+    /// of a quota or a limit on file sizes it reports as `Io` or `CommitUnknown`.)
     Full,
     /// The medium or the file's permissions refuse writes.
     ReadOnly,
@@ -199,6 +206,7 @@ impl Error {
             Self::SealBroken(_) => "seal_broken",
             Self::NotAuthentic(_) => "not_authentic",
             Self::Storage { fault, .. } => fault.as_str(),
+            Self::Forked => "forked",
             Self::ReadOnly => "read_only",
             Self::Unsupported(_) => "unsupported",
             Self::Internal(_) => "internal",

@@ -9,9 +9,12 @@ mod error;
 mod hookbox;
 pub mod machine;
 pub mod model;
+mod process;
 mod registry;
 pub mod signing;
 pub mod storage;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod transport;
 pub mod verify;
 

@@ -20,17 +20,17 @@ pub enum Engine {
 impl Engine {
     /// Those that can be measured here.
     pub fn all() -> Vec<Self> {
-        let mut all = vec![
+        #[cfg(feature = "postgres")]
+        let postgres = postgres::server().map(|_| Self::Postgres);
+        #[cfg(not(feature = "postgres"))]
+        let postgres = None;
+        let here = [
             Self::Sqlite,
             Self::Memory,
             #[cfg(feature = "redb")]
             Self::Redb,
         ];
-        #[cfg(feature = "postgres")]
-        if postgres::server().is_some() {
-            all.push(Self::Postgres);
-        }
-        all
+        here.into_iter().chain(postgres).collect()
     }
 
     pub const fn name(self) -> &'static str {

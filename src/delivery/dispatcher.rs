@@ -4,14 +4,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::clock::monotonic_now;
 use crate::error::Error;
 use crate::model::{AttemptResult, Notice, Timestamp};
 use crate::storage::{ClaimRequest, Claimed, Exchanged, Settlement};
 
 use super::EngineParts;
 use super::courier::Courier;
-use super::inbox::Idle;
+use super::inbox::{Idle, Mail};
 use super::senders::{Senders, Slow};
 
 /// While senders have enough to do, results wait for each other at most this long, to share a commit.
@@ -82,34 +81,53 @@ impl Dispatcher {
     /// Runs until stopped; returns how many results the storage did not take.
     pub(super) fn run(mut self) -> usize {
         loop {
-            let patience = self.patience();
-            let mail = self.parts.inbox.take(patience, self.stopping, self.idle());
-            self.may_claim |= mail.woken;
-            for (settlement, failing) in mail.results {
-                self.in_flight -= 1;
-                self.failing_in_flight -= usize::from(failing);
-                self.attempts += u64::from(settlement.attempt.is_some());
-                self.unstored.push(settlement);
-            }
-            self.stopping |= mail.stopping;
-            self.take_back();
-            if !self.unstored.is_empty() {
-                self.unstored_since.get_or_insert_with(monotonic_now);
-            }
-            self.see_slow();
-            self.exchange();
-            if self.stopping && self.in_flight == 0 && (self.unstored.is_empty() || self.gave_up())
-            {
-                return self.unstored.len();
-            }
-            if !self.stopping && self.stall.is_none() {
-                self.look_around();
+            let mail = self.next_mail(self.patience());
+            if let Some(unstored) = self.turn(mail) {
+                return unstored;
             }
         }
     }
 
+    /// Waits for mail, for at most `patience`.
+    pub(super) fn next_mail(&self, patience: Duration) -> Mail {
+        let idle = self.idle();
+        self.parts.inbox.take(patience, self.stopping, idle)
+    }
+
+    /// The next batch for a sender that is not a thread, as soon as there may be another sender.
+    #[cfg(feature = "testing")]
+    pub(super) fn begin(&self) -> Option<(Claimed, u64)> {
+        self.senders.try_begin(&self.parts, self.slow)
+    }
+
+    /// One round: takes in the mail, stores results, claims. When it was told to stop and has done
+    /// so, it says how many results the storage did not take.
+    pub(super) fn turn(&mut self, mail: Mail) -> Option<usize> {
+        self.may_claim |= mail.woken;
+        for (settlement, failing) in mail.results {
+            self.in_flight -= 1;
+            self.failing_in_flight -= usize::from(failing);
+            self.attempts += u64::from(settlement.attempt.is_some());
+            self.unstored.push(settlement);
+        }
+        self.stopping |= mail.stopping;
+        self.take_back();
+        if !self.unstored.is_empty() && self.unstored_since.is_none() {
+            self.unstored_since = Some(self.parts.clock.monotonic());
+        }
+        self.see_slow();
+        self.exchange();
+        if self.stopping && self.in_flight == 0 && (self.unstored.is_empty() || self.gave_up()) {
+            return Some(self.unstored.len());
+        }
+        if !self.stopping && self.stall.is_none() {
+            self.look_around();
+        }
+        None
+    }
+
     /// What to say while there is nothing to do; `None` while there is.
-    fn idle(&self) -> Option<Idle> {
+    pub(super) fn idle(&self) -> Option<Idle> {
         let busy = self.in_flight > 0
             || self.may_claim
             || self.stopping
@@ -122,7 +140,7 @@ impl Dispatcher {
     }
 
     /// How long to wait for mail: until something is due, or it is time to look around.
-    fn patience(&self) -> Duration {
+    pub(super) fn patience(&self) -> Duration {
         let now = self.parts.clock.now();
         if let Some(wait) = self.stall {
             return wait;
@@ -134,8 +152,8 @@ impl Dispatcher {
                 return Duration::ZERO;
             }
             ripe_in = self
-                .unstored_since
-                .map(|since| (since + RESULTS_WAIT).saturating_duration_since(monotonic_now()));
+                .results_waited()
+                .map(|waited| RESULTS_WAIT.saturating_sub(waited));
         }
         let due = self
             .next_due
@@ -161,8 +179,14 @@ impl Dispatcher {
             || self.stall.is_some()
             || self.senders.queued() <= self.parts.settings.workers / 2
             || self
-                .unstored_since
-                .is_some_and(|since| since.elapsed() >= RESULTS_WAIT)
+                .results_waited()
+                .is_some_and(|waited| waited >= RESULTS_WAIT)
+    }
+
+    /// For how long results have waited to be stored.
+    fn results_waited(&self) -> Option<Duration> {
+        let since = self.unstored_since?;
+        Some(self.parts.clock.monotonic().duration_since(since))
     }
 
     /// Batches that can be claimed: one for each sender, and as many again to queue, so that no sender

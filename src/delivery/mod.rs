@@ -7,12 +7,16 @@ mod dispatcher;
 mod engine;
 mod inbox;
 mod senders;
+#[cfg(feature = "testing")]
+mod stepped;
 
 pub(crate) use courier::Courier;
 pub(crate) use engine::Engine;
 pub use inbox::Idle;
 pub(crate) use inbox::Inbox;
 pub(crate) use senders::on_our_thread;
+#[cfg(feature = "testing")]
+pub use stepped::{SteppedEngine, SteppedRequest};
 
 use std::sync::Arc;
 use std::time::Duration;

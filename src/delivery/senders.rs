@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
-use crate::storage::Claimed;
+use crate::storage::{Claimed, Settlement};
 
 use super::EngineParts;
 use super::courier::Courier;
@@ -47,6 +47,8 @@ pub(super) struct Senders {
 #[derive(Debug, Default)]
 struct State {
     queue: VecDeque<Claimed>,
+    /// Threads send what is queued. Without, whoever drives the engine by hand does.
+    threaded: bool,
     closed: bool,
     threads: Vec<JoinHandle<()>>,
     /// Threads that wait for a batch.
@@ -72,6 +74,21 @@ pub(super) struct Slow {
     pub(super) failing: usize,
 }
 
+impl State {
+    /// Takes the next batch: from now on it is being sent.
+    fn begin(&mut self, parts: &EngineParts) -> Option<(Claimed, u64)> {
+        let claimed = self.queue.pop_front()?;
+        self.begun += 1;
+        let sending = Sending {
+            number: self.begun,
+            since: parts.clock.now(),
+            failing: claimed.failing,
+        };
+        self.sending.push_back(sending);
+        Some((claimed, sending.number))
+    }
+}
+
 impl Senders {
     /// Starts the first thread; the others come when they are needed.
     ///
@@ -79,6 +96,7 @@ impl Senders {
     /// [`Error::Internal`] when the operating system gives no thread.
     pub(super) fn start(parts: &EngineParts) -> Result<Arc<Self>> {
         let senders = Arc::new(Self::default());
+        lock(&senders.state).threaded = true;
         let first = senders.spawn(parts, 0).map_err(|error| no_thread(&error))?;
         lock(&senders.state).threads.push(first);
         Ok(senders)
@@ -102,7 +120,7 @@ impl Senders {
     pub(super) fn staff(self: &Arc<Self>, parts: &EngineParts, slow: Slow) {
         let mut state = lock(&self.state);
         let wanted = state.queue.len().saturating_sub(state.idle);
-        if wanted == 0 {
+        if wanted == 0 || !state.threaded {
             return;
         }
         state.threads.retain(|thread| !thread.is_finished());
@@ -138,11 +156,20 @@ impl Senders {
             } else {
                 Courier::release(&claimed)
             };
-            let mut state = lock(&self.state);
-            state.sending.retain(|one| one.number != number);
-            drop(state);
-            parts.inbox.put_result(settlement, failing);
+            self.report(parts, number, settlement, failing);
         }
+    }
+
+    /// Hands in what came of a batch that was taken.
+    pub(super) fn report(
+        &self,
+        parts: &EngineParts,
+        number: u64,
+        settlement: Settlement,
+        failing: bool,
+    ) {
+        lock(&self.state).sending.retain(|one| one.number != number);
+        parts.inbox.put_result(settlement, failing);
     }
 
     /// The next batch; `None` when closed and empty, and for a thread that is one too many.
@@ -157,15 +184,19 @@ impl Senders {
             .wait_while(state, |state| state.queue.is_empty() && !state.closed)
             .unwrap_or_else(PoisonError::into_inner);
         state.idle -= 1;
-        let claimed = state.queue.pop_front()?;
-        state.begun += 1;
-        let sending = Sending {
-            number: state.begun,
-            since: parts.clock.now(),
-            failing: claimed.failing,
-        };
-        state.sending.push_back(sending);
-        Some((claimed, sending.number))
+        state.begin(parts)
+    }
+
+    /// Takes the next batch without waiting for one, if a thread could be had for it.
+    #[cfg(feature = "testing")]
+    pub(super) fn try_begin(&self, parts: &EngineParts, slow: Slow) -> Option<(Claimed, u64)> {
+        let mut state = lock(&self.state);
+        let may_be_busy = parts.settings.workers + slow.all;
+        if state.sending.len() < may_be_busy {
+            state.begin(parts)
+        } else {
+            None
+        }
     }
 
     /// Takes back what no sender has begun, as far as `which` says.

@@ -66,6 +66,7 @@ impl Hookbox {
         app: &str,
         events: Vec<NewEvent>,
     ) -> Result<Vec<EventId>> {
+        self.process.check()?;
         let app = app_id(app)?;
         let prepared = self.prepare(events)?;
         crate::storage::sqlite::SqliteStorage::emit_in(transaction, &app, &prepared)

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::delivery::{Courier, Engine, EngineParts, EngineSettings, Inbox};
 use crate::error::Result;
 use crate::model::{AppId, Timestamp};
+use crate::process::Process;
 use crate::signing::KeyStore;
 use crate::storage::Storage;
 
@@ -25,9 +26,15 @@ pub use run::{Delivery, Polled};
 /// A webhook outbox. Thread-safe: share it behind an [`Arc`].
 ///
 /// Dropping it stops the threads as [`Hookbox::stop`] with no patience does.
+///
+/// It belongs to the process that opened it. In a child of `fork` every call that needs the storage or
+/// the threads fails with [`crate::Error::Forked`], and dropping it closes nothing. A child must not
+/// open the same file anew either before it has called `exec`: SQLite's own note of who holds which
+/// lock is inherited, and wrong there.
 #[derive(Debug)]
 pub struct Hookbox {
     options: Options,
+    process: Process,
     storage: Arc<dyn Storage>,
     keys: Arc<KeyStore>,
     /// Replaced when a stop had to break its connections.
@@ -67,6 +74,7 @@ impl Hookbox {
         storage.on_foreign_write(Box::new(move || to_wake.wake()));
         Ok(Self {
             options,
+            process: Process::current(),
             storage,
             keys,
             courier: Mutex::new(Arc::new(courier)),

@@ -1,6 +1,6 @@
 //! Delivering: on hookbox's threads, on the host's thread, or by the host's own HTTP client.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::delivery::{Courier, Engine, Idle, on_our_thread};
@@ -48,9 +48,10 @@ impl Hookbox {
     /// changes nothing.
     ///
     /// # Errors
-    /// [`Error::ReadOnly`]; [`Error::Unsupported`] from a callback on one of hookbox's own threads;
-    /// [`Error::Internal`] when the operating system gives no thread.
+    /// [`Error::ReadOnly`]; [`Error::Forked`]; [`Error::Unsupported`] from a callback on one of hookbox's own
+    /// threads; [`Error::Internal`] when the operating system gives no thread.
     pub fn start(&self) -> Result<()> {
+        self.process.check()?;
         refuse_our_threads()?;
         if self.storage.is_read_only() {
             return Err(Error::ReadOnly);
@@ -76,7 +77,9 @@ impl Hookbox {
     /// [`Error::Storage`] when the storage took no more results: what they belong to is sent again
     /// when its lease ends. [`Error::InvalidRequest`] when the transport cannot be made anew after it
     /// was broken. [`Error::Unsupported`] from a callback on one of hookbox's own threads.
+    /// [`Error::Forked`].
     pub fn stop(&self, drain: Duration) -> Result<()> {
+        self.process.check()?;
         refuse_our_threads()?;
         // Held to the end: an engine that starts meanwhile would share this one's inbox.
         let mut running = lock(&self.engine);
@@ -109,6 +112,13 @@ impl Hookbox {
             });
         }
         Ok(stopped.unstored)
+    }
+
+    /// The engine of [`Hookbox::start`] without its threads: the caller takes each step.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn stepped_engine(&self) -> crate::delivery::SteppedEngine {
+        crate::delivery::SteppedEngine::new(self.parts())
     }
 
     /// Tells the threads that something may be due: after a commit of the host's own that emitted.
@@ -173,9 +183,9 @@ impl Hookbox {
         if !(1..=1000).contains(&max) {
             return Err(Error::invalid("max", "must be 1 to 1000"));
         }
-        let courier = self.courier();
         let now = self.now();
         let exchanged = self.exchange(now, Vec::new(), Some(claim_all(max)))?;
+        let courier = self.courier();
         let (mut deliveries, mut failed) = (Vec::new(), Vec::new());
         for claimed in exchanged.claimed {
             match courier.prepare(&claimed, now) {
@@ -253,7 +263,16 @@ fn refuse_our_threads() -> Result<()> {
 
 impl Drop for Hookbox {
     fn drop(&mut self) {
-        // Nobody is left to hear of an error.
-        let _ = self.stop(Duration::ZERO);
+        if self.process.is_current() {
+            // Nobody is left to hear of an error.
+            let _ = self.stop(Duration::ZERO);
+            return;
+        }
+        // The threads did not come along, and would be waited for in vain; closing connections would
+        // say goodbye in the parent's name. All of it is leaked.
+        let engine = self.engine.get_mut();
+        std::mem::forget(engine.unwrap_or_else(PoisonError::into_inner).take());
+        let courier = self.courier.get_mut();
+        std::mem::forget(Arc::clone(courier.unwrap_or_else(PoisonError::into_inner)));
     }
 }

@@ -1,7 +1,18 @@
 //! How many requests a webhook may be given at once.
 
-use super::health::CLOCK_SLACK;
+use std::time::Duration;
+
 use crate::model::{DeliveryPolicy, Health, Ordering, Overrides, Timestamp};
+
+/// How much longer than the attempt's own deadline a lease lasts: room for waiting for a sender
+/// and for storing the result. A sender does not begin an attempt that its lease might not outlive.
+const LEASE_MARGIN: Duration = Duration::from_secs(20);
+
+/// For how long a lease is given.
+#[must_use]
+pub fn lease_span(policy: &DeliveryPolicy) -> Duration {
+    policy.timeout + LEASE_MARGIN
+}
 
 /// What a webhook has unsettled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,12 +64,7 @@ pub fn plan_claim(
         total: 0,
         not_before: None,
     };
-    // A pause that lasts longer than any is a clock's that was ahead.
-    let longest = now.plus(policy.retry_after_max + CLOCK_SLACK);
-    let paused_until = health
-        .paused_until
-        .filter(|until| *until > now && *until <= longest);
-    if let Some(until) = paused_until {
+    if let Some(until) = health.pause(policy, now) {
         return ClaimPlan {
             not_before: Some(until),
             ..nothing
@@ -89,8 +95,11 @@ pub fn plan_claim(
     let ramp = health.ramp.unwrap_or(u32::MAX);
     let (width, widest) = (ramp.min(policy.concurrency), ramp.min(policy.widest()));
     let fresh = width.saturating_sub(load.fresh);
+    // A batch that waits for its first attempt (given back, or cut from another) is let out as a retry
+    // and counted as fresh: what is more than fresh ones can be takes the place of retries.
+    let retries = load.retries + load.fresh.saturating_sub(widest);
     ClaimPlan {
-        retries: width.saturating_sub(load.retries).min(load.waiting),
+        retries: width.saturating_sub(retries).min(load.waiting),
         fresh,
         full: widest.saturating_sub(load.fresh + fresh),
         total: tokens,
@@ -181,6 +190,27 @@ mod tests {
             ..plain
         };
         assert_eq!(full(None, 0, &fifo), (1, 0));
+    }
+
+    #[test]
+    fn batches_that_wait_for_their_first_attempt_do_not_break_the_caps() {
+        let policy = DeliveryPolicy {
+            concurrency_full: 1,
+            ..Profile::prelude().delivery
+        };
+        let mut load = InFlight {
+            waiting: 9,
+            ..InFlight::default()
+        };
+        // Each that goes out counts as fresh.
+        for expected in [1, 1, 0] {
+            let (well, overrides) = (Health::default(), Overrides::default());
+            let now = Timestamp::from_millis(1000);
+            let retries = plan_claim(&well, &policy, &overrides, load, now).retries;
+            assert_eq!(retries, expected);
+            load.fresh += retries;
+            load.waiting -= retries;
+        }
     }
 
     #[test]

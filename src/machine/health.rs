@@ -17,7 +17,7 @@ pub enum HealthEffect {
 }
 
 /// Two senders' times may differ by this much without either clock being wrong.
-pub(super) const CLOCK_SLACK: Duration = Duration::from_secs(60);
+const CLOCK_SLACK: Duration = Duration::from_secs(60);
 const CLOCK_SLACK_US: i64 = 60_000_000;
 
 /// The shares of the way to deactivation at which the host is warned, in percent.
@@ -62,12 +62,13 @@ impl Health {
         retry_after: Option<Duration>,
     ) -> Option<HealthEffect> {
         self.consecutive_failures = self.consecutive_failures.saturating_add(1);
-        let since = *self.failing_since.get_or_insert(now);
+        // A time that lies ahead was set by a clock that was ahead.
+        let since = self.failing_since.unwrap_or(now).min(now);
+        self.failing_since = Some(since);
         if let Some(hint) = retry_after {
-            // The longer of two wishes counts; one that no wish can be as long as is a clock's.
-            let longest = now.plus(policy.retry_after_max + CLOCK_SLACK);
-            let earlier = self.paused_until.filter(|until| *until <= longest);
+            // The longer of two wishes counts.
             let wish = now.plus(hint.min(policy.retry_after_max));
+            let earlier = self.pause(policy, now);
             self.paused_until = Some(earlier.map_or(wish, |until| until.max(wish)));
         }
         let limit = policy.deactivate_after?;
@@ -85,6 +86,15 @@ impl Health {
         }
         self.warned_percent = passed;
         Some(HealthEffect::Warn(passed, since.plus(limit)))
+    }
+
+    /// Until when nothing is to be sent, as seen at `now`. A pause that lasts longer than any is a
+    /// clock's that was ahead.
+    #[must_use]
+    pub fn pause(&self, policy: &DeliveryPolicy, now: Timestamp) -> Option<Timestamp> {
+        let longest = now.plus(policy.retry_after_max + CLOCK_SLACK);
+        self.paused_until
+            .filter(|until| *until > now && *until <= longest)
     }
 
     /// A clean start after re-activation: the operator says that the endpoint is well. What waits
@@ -205,6 +215,29 @@ mod tests {
         );
         health.succeed(&policy, end);
         assert_eq!((health.failing_since, health.warned_percent), (None, 0));
+    }
+
+    #[test]
+    fn a_pause_that_no_wish_can_be_as_long_as_is_none() {
+        let policy = Profile::prelude().delivery;
+        let mut health = Health::default();
+        health.fail(&policy, at(86_400), Some(DAY));
+        let until = at(86_400 + 43_200);
+        assert_eq!(health.pause(&policy, at(86_400)), Some(until));
+        assert_eq!(health.pause(&policy, at(0)), None);
+        assert_eq!(health.pause(&policy, until), None);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_does_not_put_off_the_deactivation() {
+        let policy = Profile::prelude().delivery;
+        let mut health = Health::default();
+        health.fail(&policy, at(0).plus(30 * DAY), None);
+        health.fail(&policy, at(0), None);
+        let end = at(0).plus(14 * DAY);
+        assert_eq!(health.deactivates_at(&policy), Some(end));
+        let deactivated = Some(HealthEffect::Deactivate(DeactivationReason::Failing));
+        assert_eq!(health.fail(&policy, end, None), deactivated);
     }
 
     #[test]

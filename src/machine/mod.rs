@@ -54,7 +54,7 @@ mod schedule;
 mod step;
 
 pub use carve::Carver;
-pub use claim::{ClaimPlan, InFlight, plan_claim};
+pub use claim::{ClaimPlan, InFlight, lease_span, plan_claim};
 pub use health::{HealthEffect, WARN_PERCENTS};
 pub use outcome::{ControlHeaders, Outcome, Verdict, judge};
 pub use schedule::{Next, longest_wait, next_attempt, parse_retry_after, wait_after};

@@ -123,7 +123,9 @@ pub fn step(
             batch.due_at = Some(lease_until);
             batch.attempts = batch.attempts.saturating_add(1);
             batch.fence = batch.fence.saturating_add(1);
-            batch.window_start.get_or_insert(now);
+            // A start that lies ahead was set by a clock that was ahead.
+            let start = batch.window_start.unwrap_or(now);
+            batch.window_start = Some(start.min(now));
             Ok(Settled::Plain)
         }
         (
@@ -183,6 +185,11 @@ pub fn step(
             Ok(wait(batch, now, true))
         }
         (Waiting | Leased | Parked, Input::Cancel) => {
+            // Only what is out now may still report: the result of an earlier lease was stored, or
+            // recorded as lost.
+            if batch.status != Leased {
+                batch.fence = batch.fence.saturating_add(1);
+            }
             end(batch, Cancelled, Some(EndReason::ByHost), now);
             Ok(Settled::Plain)
         }

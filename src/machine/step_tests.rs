@@ -380,3 +380,43 @@ proptest! {
         }
     }
 }
+
+/// Found by the simulator: the result of an earlier lease was recorded a second time.
+#[test]
+fn only_what_is_out_as_it_is_cancelled_may_still_report() {
+    let now = Timestamp::from_millis(0);
+    let claim = Input::Claim {
+        lease_until: now.plus(LEASE),
+    };
+    let policy = exact();
+    let mut out = batch(1, DeliveryMode::AtLeastOnce);
+    step(&mut out, claim, now, &policy, 0).unwrap();
+    let mut waits = out.clone();
+    let report = settle(&out, Verdict::Delivered);
+    step(&mut out, Input::Cancel, now, &policy, 0).unwrap();
+    assert_eq!(step(&mut out, report, now, &policy, 0), Ok(Settled::Plain));
+    assert_eq!(
+        step(&mut out, report, now, &policy, 0),
+        Err(Refused::LeaseLost)
+    );
+    let later = now.plus(LEASE);
+    let expired = Input::LeaseExpired { active: true };
+    step(&mut waits, expired, later, &policy, 0).unwrap();
+    step(&mut waits, Input::Cancel, later, &policy, 0).unwrap();
+    let refused = step(&mut waits, report, later, &policy, 0);
+    assert_eq!(refused, Err(Refused::LeaseLost));
+}
+
+/// Found by the simulator: the window began when a clock that was ahead said, and lasted until 14 days
+/// after that.
+#[test]
+fn a_clock_that_was_ahead_does_not_lengthen_the_window() {
+    let (now, policy) = (Timestamp::from_millis(0), exact());
+    let ahead = now.plus(Duration::from_secs(30 * 86_400));
+    let mut batch = batch(1, DeliveryMode::AtLeastOnce);
+    for claimed_at in [ahead, now] {
+        batch.due_at = Some(claimed_at);
+        attempt(&mut batch, Verdict::Refused, Duration::ZERO, &policy);
+        assert_eq!(batch.window_start, Some(claimed_at));
+    }
+}

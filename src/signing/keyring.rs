@@ -18,6 +18,16 @@ pub fn signing_key(keys: &[SigningKey], now: Timestamp) -> Option<&SigningKey> {
         .max_by_key(|key| (key.signs_from, key.created_at, &key.kid))
 }
 
+/// The key that stands in where none signs at `now`: the one that will sign first. It is published.
+/// That comes of a clock that was set back behind the keys; deliveries need not wait until it gets
+/// there.
+#[must_use]
+pub fn stand_in(keys: &[SigningKey], now: Timestamp) -> Option<&SigningKey> {
+    keys.iter()
+        .filter(|key| is_live(key, now))
+        .min_by_key(|key| (key.signs_from, key.created_at, &key.kid))
+}
+
 /// The app's JWK set at `now`: the keys that will sign, that sign, and that signed until lately.
 #[must_use]
 pub fn published(keys: &[SigningKey], now: Timestamp) -> JwkSet {

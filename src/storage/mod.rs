@@ -37,7 +37,7 @@ pub use rows::{
 };
 
 use crate::error::Result;
-use crate::machine::Outcome;
+use crate::machine::{Outcome, lease_span};
 use crate::model::{
     App, AppId, AppState, Attempt, Batch, BatchId, DeliveryPolicy, Event, EventId, EventType,
     KeyId, NewEvent, Notice, Positions, SigningKey, Timestamp, Webhook, WebhookId,
@@ -119,7 +119,12 @@ impl Claimed {
     #[must_use]
     pub fn outlasts_attempt(&self, now: Timestamp) -> bool {
         let until = now.plus(self.policy.timeout);
-        self.batch.due_at.is_some_and(|lease_end| until < lease_end)
+        // One that lasts longer than any was given before the clock was set back. To everybody
+        // else it ends by the clock as it is now.
+        let longest = now.plus(lease_span(&self.policy));
+        self.batch
+            .due_at
+            .is_some_and(|lease_end| until < lease_end && lease_end <= longest)
     }
 }
 

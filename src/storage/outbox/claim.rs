@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::clock::Prng;
 use crate::error::{Error, Result, StorageFault};
-use crate::machine::{Input, Settled, longest_wait, plan_claim, step};
+use crate::machine::{Input, Settled, lease_span, longest_wait, plan_claim, step};
 use crate::model::{
     Attempt, AttemptResult, Batch, BatchId, BatchStatus, DeliveryMode, FailureKind, Notice,
     Ordering, Positions, Timestamp,
@@ -22,10 +22,6 @@ use super::carve;
 use super::exchange::Exchange;
 use super::schedule::{self, Load};
 use super::settle::exhausted;
-
-/// How much longer than the attempt's own deadline a lease lasts: room for waiting for a sender
-/// and for storing the result. A sender does not begin an attempt that its lease might not outlive.
-const LEASE_MARGIN: Duration = Duration::from_secs(20);
 
 /// When a webhook with an unreadable row is looked at again.
 const BAD_ROW_WAIT: Duration = Duration::from_secs(600);
@@ -128,6 +124,9 @@ fn look_at(
     let subject = exchange
         .cache
         .subject(exchange, webhook_no, &state.app_id)?;
+    // What is over or was never right is forgotten: a pause that is too long to be true now would be
+    // short enough some day.
+    state.health.paused_until = state.health.pause(&subject.policy, now);
     let mut load = Load::read(tables, webhook_no)?;
     if load
         .lease_end
@@ -211,14 +210,9 @@ fn ready_webhooks(
     Ok(ready)
 }
 
-/// For how long a lease is given.
-fn lease_span(subject: &Subject) -> Duration {
-    subject.policy.timeout + LEASE_MARGIN
-}
-
 /// Whether a lease has ended, or lasts longer than any is given.
 fn is_suspect(lease_end: Timestamp, subject: &Subject, now: Timestamp) -> bool {
-    lease_end <= now || lease_end > now.plus(lease_span(subject))
+    lease_end <= now || lease_end > now.plus(lease_span(&subject.policy))
 }
 
 /// Ends leases whose holder did not report: it died, or could not store its result. A lease that
@@ -230,7 +224,7 @@ fn end_leases(
     now: Timestamp,
     notices: &mut Vec<Notice>,
 ) -> Result<()> {
-    let held = lease_span(subject);
+    let held = lease_span(&subject.policy);
     for mut row in tables.unsettled(webhook_no, BatchStatus::Leased, Ordering::None, LEASES_MAX)? {
         let batch = &mut row.batch;
         let lease_end = batch.due_at.unwrap_or(now);
@@ -281,7 +275,7 @@ fn claim_retries(
         if row.batch.due_at.is_some_and(|due| due > far) {
             row.batch.due_at = Some(now);
         }
-        let lease_until = now.plus(lease_span(subject));
+        let lease_until = now.plus(lease_span(&subject.policy));
         let input = Input::Claim { lease_until };
         if step(&mut row.batch, input, now, &subject.policy, 0).is_ok() {
             tables.update_batch(&row)?;
@@ -307,7 +301,7 @@ fn lease_fresh(
         mode,
         now,
     );
-    let lease_until = now.plus(lease_span(subject));
+    let lease_until = now.plus(lease_span(&subject.policy));
     let input = Input::Claim { lease_until };
     // A batch that was just made is waiting and due: the machine takes this input.
     let _ = step(&mut batch, input, now, &subject.policy, 0);

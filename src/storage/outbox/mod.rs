@@ -23,7 +23,7 @@ use crate::model::{
     App, AppId, AppState, Attempt, Batch, BatchId, Event, EventId, EventType, Positions, Timestamp,
     Webhook, WebhookId,
 };
-use crate::storage::tables::{Database, Tables};
+use crate::storage::tables::{Database, Own, Tables};
 use crate::storage::{
     AttemptFilter, BacklogRow, BatchFilter, ClaimRequest, EditKeys, EditWebhook, EventFilter,
     Exchanged, Page, PageRequest, PreparedEvent, Settlement, Storage, StorageStats, StoredKey,
@@ -36,7 +36,7 @@ use prune::PruneCursor;
 /// A storage over an engine's tables.
 #[derive(Debug)]
 pub struct TableStorage<D> {
-    pub(super) database: D,
+    pub(super) database: Own<D>,
     cache: Arc<Cache>,
     pruned: Mutex<PruneCursor>,
 }
@@ -61,7 +61,7 @@ impl<D: Database> TableStorage<D> {
     /// Puts the storage's meaning over an engine.
     pub fn over(database: D) -> Self {
         Self {
-            database,
+            database: Own::new(database),
             cache: Arc::default(),
             pruned: Mutex::default(),
         }
@@ -168,6 +168,8 @@ impl<D: Database> Storage for TableStorage<D> {
         results: Vec<Settlement>,
         claim: Option<ClaimRequest>,
     ) -> Result<Exchanged> {
+        // Before any lock of ours, as in `prune`.
+        self.database.get()?;
         let results: Arc<[Settlement]> = results.into();
         // Asked once, however often the transaction is run.
         let all_timers = claim.is_some() && self.cache.clock_was_set_back(now);
@@ -270,6 +272,8 @@ impl<D: Database> Storage for TableStorage<D> {
     }
 
     fn prune(&self, before: Timestamp, now: Timestamp, slice: usize) -> Result<bool> {
+        // In a child of fork, a lock of ours may be held by a thread that is not there.
+        self.database.get()?;
         let mut cursor = lock(&self.pruned);
         let from = *cursor;
         let (next, more) = self

@@ -121,6 +121,7 @@ impl TableStorage<Postgres> {
     pub fn payload_bytes_max(&self) -> Result<usize> {
         let sql = "SELECT value FROM hookbox_setting WHERE name = 'payload_bytes_max'";
         self.database
+            .get()?
             .read_alone(|session| {
                 let row = session.query(sql, &[])?.into_iter().next();
                 row.map(|row| row.try_get::<_, i64>(0)).transpose()

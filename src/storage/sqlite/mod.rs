@@ -99,7 +99,7 @@ impl TableStorage<Sqlite> {
     /// # Errors
     /// Storage errors only.
     pub fn payload_bytes_max(&self) -> Result<usize> {
-        self.database.with_reader(|db| {
+        self.database.get()?.with_reader(|db| {
             let sql = "SELECT value FROM hookbox_setting WHERE name = 'payload_bytes_max'";
             Ok(db.query_row(sql, (), |row| row.get(0))?)
         })

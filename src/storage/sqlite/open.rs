@@ -103,6 +103,12 @@ impl Location {
 
     fn try_open(&self, flags: OpenFlags) -> Result<Connection> {
         let connection = Connection::open_with_flags(&self.path, flags)?;
+        let wants_to_write = flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE);
+        if wants_to_write && connection.is_readonly("main")? {
+            // SQLite opens it all the same, and fails later with errors that say less.
+            let message = format!("{}: this program may not write to it", self.path.display());
+            return Err(Error::storage(StorageFault::ReadOnly, message));
+        }
         // Before the first pragma: even setting the journal mode may meet a lock.
         connection.busy_timeout(BUSY_TIMEOUT)?;
         // Plans depend on the statement only, not on what is bound: no statement is prepared twice.

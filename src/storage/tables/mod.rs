@@ -7,12 +7,14 @@
 //! the tables hold. This is the extension tier: it may gain required methods in a minor release.
 
 mod database;
+mod own;
 mod rows;
 
 use std::collections::BTreeSet;
 
 pub use crate::storage::outbox::{TableStorage, emit};
 pub use database::Database;
+pub(crate) use own::Own;
 pub use rows::{
     BatchRow, Entry, Numbered, OfWebhook, OldBatch, Replay, Span, Subscription, Unrouted,
     WebhookState,

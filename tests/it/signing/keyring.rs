@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookbox::Error;
 use hookbox::model::{AppId, KeyId, KeyPhase, SigningKey, Timestamp};
-use hookbox::signing::keyring::{published, retire, rotate, signing_key};
+use hookbox::signing::keyring::{published, retire, rotate, signing_key, stand_in};
 use proptest::prelude::*;
 
 use super::KEY;
@@ -77,6 +77,17 @@ fn the_first_key_signs_at_once_and_later_ones_after_their_lead() {
     assert_eq!(kids(250), ["k1", "k2"]);
     assert_eq!(kids(350), ["k2"]);
     assert!(rotate(&keys, key(1), at(400), span(1), span(1)).is_err());
+}
+
+/// Found by the simulator: a box's clock was ahead as keys were rotated and expired, and set back.
+#[test]
+fn the_first_key_stands_in_while_the_clock_is_behind_it() {
+    let mut keys = rotate(&[], key(0), at(100), span(0), span(50)).unwrap();
+    let second = rotate(&keys, key(1), at(100), span(60), span(50)).unwrap();
+    store(&mut keys, second);
+    assert_eq!(signs(&keys, at(5)), "");
+    assert_eq!(stand_in(&keys, at(5)).unwrap().kid.as_str(), "k0");
+    assert_eq!(published(&keys, at(5)).keys.len(), 2);
 }
 
 #[test]

@@ -256,21 +256,21 @@ impl Bench {
         let options = change(options);
         #[cfg(feature = "postgres")]
         let schema = matches!(engine, Engine::Postgres).then(Schema::new);
-        let mut path = folder.path().join("box.db");
+        let path = match &engine {
+            #[cfg(feature = "redb")]
+            Engine::Redb => folder.path().join("box.redb"),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres => PathBuf::from(schema.as_ref().unwrap().url()),
+            _ => folder.path().join("box.db"),
+        };
         let hooks = match engine {
             Engine::Sqlite => options.open(&path),
             Engine::Memory => options.open_storage(Arc::new(KvStorage::in_memory().unwrap())),
             Engine::Store(store) => options.open_storage(Arc::new(KvStorage::open(store).unwrap())),
             #[cfg(feature = "redb")]
-            Engine::Redb => {
-                path = folder.path().join("box.redb");
-                options.open_storage(Arc::new(KvStorage::open_redb(&path).unwrap()))
-            }
+            Engine::Redb => options.open_storage(Arc::new(KvStorage::open_redb(&path).unwrap())),
             #[cfg(feature = "postgres")]
-            Engine::Postgres => {
-                path = PathBuf::from(schema.as_ref().unwrap().url());
-                options.open(&path)
-            }
+            Engine::Postgres => options.open(&path),
         }
         .unwrap();
         hooks.create_app(APP).unwrap();
