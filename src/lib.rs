@@ -1,11 +1,14 @@
 #![doc = include_str!("../README.md")]
-#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "capi"), forbid(unsafe_code))]
+#![deny(unsafe_code)]
 #![deny(missing_docs)]
 #![warn(missing_debug_implementations, clippy::pedantic)]
 
 pub mod clock;
 mod delivery;
 mod error;
+#[cfg(feature = "capi")]
+pub mod ffi;
 mod hookbox;
 pub mod machine;
 pub mod model;

@@ -66,10 +66,21 @@ impl Hookbox {
         app: &str,
         events: Vec<NewEvent>,
     ) -> Result<Vec<EventId>> {
+        self.emit_on(transaction, app, events)
+    }
+
+    /// As [`Hookbox::emit_in`], on a connection that has a transaction begun.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn emit_on(
+        &self,
+        connection: &rusqlite::Connection,
+        app: &str,
+        events: Vec<NewEvent>,
+    ) -> Result<Vec<EventId>> {
         self.process.check()?;
         let app = app_id(app)?;
         let prepared = self.prepare(events)?;
-        crate::storage::sqlite::SqliteStorage::emit_in(transaction, &app, &prepared)
+        crate::storage::sqlite::SqliteStorage::emit_in(connection, &app, &prepared)
     }
 
     /// Emits events inside a transaction of the host's own, on its own connection to the box's

@@ -83,7 +83,7 @@ impl Hookbox {
         })
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.options.clock.now()
     }
 

@@ -159,6 +159,12 @@ impl Options {
         self
     }
 
+    /// Which ports endpoints may have.
+    pub fn ports(mut self, ports: crate::transport::PortRule) -> Self {
+        self.addresses.ports = ports;
+        self
+    }
+
     /// The whole address policy at once.
     pub fn addresses(mut self, policy: AddressPolicy) -> Self {
         self.addresses = policy;

@@ -10,6 +10,8 @@ mod durability;
 mod emit;
 mod engine;
 mod fairness;
+#[cfg(feature = "capi")]
+mod header;
 mod hygiene;
 mod kv;
 mod owed;

@@ -105,19 +105,19 @@ impl TableStorage<Sqlite> {
         })
     }
 
-    /// Appends events inside a transaction of the host's own, on the host's own connection to the
-    /// same file (through this process's one copy of SQLite): they are emitted if and only if the
+    /// Appends events inside a transaction of the host's own, begun on the host's own connection to
+    /// the same file (through this process's one copy of SQLite): they are emitted if and only if the
     /// host commits.
     ///
     /// # Errors
     /// As [`crate::storage::Storage::emit`]; nothing was written then, and the transaction can go on.
     pub fn emit_in(
-        transaction: &rusqlite::Transaction<'_>,
+        connection: &Connection,
         app: &AppId,
         events: &[PreparedEvent],
     ) -> Result<Vec<EventId>> {
-        let tables = SqliteTables(transaction);
-        nested(transaction, || emit(&tables, app, events))
+        let tables = SqliteTables(connection);
+        nested(connection, || emit(&tables, app, events))
     }
 }
 
