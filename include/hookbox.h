@@ -417,7 +417,7 @@ typedef struct hookbox_new_app {
     struct hookbox_str profile;
     // A signing key of the host's own (PEM, PKCS#8 or PKCS#1, 2048 bits or more); empty: hookbox makes one.
     struct hookbox_str key_pem;
-    // The id of that key (kid); empty: a random UUID.
+    // The id of that key (kid); empty: a random UUID. Only with key_pem.
     struct hookbox_str key_id;
 } hookbox_new_app;
 
@@ -1373,7 +1373,7 @@ void hookbox_event_page_free(struct hookbox_event_page *page);
 // published for the overlap of the options. hookbox makes the key (`bits`: 2048, 3072 or 4096; 0 means
 // 2048), or takes the PEM text given, under the id `kid` (empty: a random UUID). `out_key` may be NULL.
 //
-// Errors: HOOKBOX_APP_NOT_FOUND, HOOKBOX_INVALID_KEY.
+// Errors: HOOKBOX_APP_NOT_FOUND, HOOKBOX_INVALID_KEY; HOOKBOX_INVALID_REQUEST for a `kid` without a PEM.
 hookbox_status hookbox_key_rotate(struct hookbox_box *hooks,
                                   struct hookbox_str app,
                                   uint32_t bits,

@@ -153,6 +153,16 @@ pub(super) unsafe fn call(
     unsafe { guard(error, || reference(hooks, "hooks")?.inside(work)) }
 }
 
+/// Refuses what a callback must not call: inside of it the thread is in a call of this library already,
+/// whether it polls or is told of something. (Hookbox's own threads are refused further inside.)
+pub(super) fn refuse_inside_a_callback() -> Done {
+    if DEPTH.get() > 1 {
+        let message = "start and stop the box outside of its callbacks";
+        return Err(Error::Unsupported(message.into()).into());
+    }
+    Ok(())
+}
+
 /// Closes a box: stops its threads as hookbox_box_stop() does with `drain_ms`, and waits for calls
 /// that other threads have under way. From then on every call but hookbox_box_free() returns
 /// HOOKBOX_CLOSED, no thread of hookbox runs, and no callback is called again. Closing twice is no

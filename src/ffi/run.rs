@@ -6,7 +6,7 @@ use crate::model::Timestamp;
 
 use super::boundary::Output;
 use super::error::hookbox_error;
-use super::handle::{call, hookbox_box};
+use super::handle::{call, hookbox_box, refuse_inside_a_callback};
 use super::status::hookbox_status;
 use super::webhooks::millis;
 
@@ -20,7 +20,12 @@ pub unsafe extern "C" fn hookbox_box_start(
     error: *mut *mut hookbox_error,
 ) -> hookbox_status {
     // SAFETY: the caller keeps what the header says.
-    unsafe { call(hooks, error, |hooks| Ok(hooks.start()?)) }
+    unsafe {
+        call(hooks, error, |hooks| {
+            refuse_inside_a_callback()?;
+            Ok(hooks.start()?)
+        })
+    }
 }
 
 /// Stops the threads: claims nothing more, waits up to `drain_ms` for requests in flight, breaks them
@@ -37,6 +42,7 @@ pub unsafe extern "C" fn hookbox_box_stop(
     // SAFETY: the caller keeps what the header says.
     unsafe {
         call(hooks, error, |hooks| {
+            refuse_inside_a_callback()?;
             Ok(hooks.stop(Duration::from_millis(drain_ms))?)
         })
     }
