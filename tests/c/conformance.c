@@ -90,7 +90,7 @@ static bool a_full_store(store_fault fault) {
     int64_t emitted = 0, refused = 0;
     for (int i = 0; i < 200; i++) {
         hookbox_new_event event = HOOKBOX_NEW_EVENT_INIT;
-        char key[16];
+        char key[32];
         event.event_type = TYPE;
         event.payload = S("{\"n\":1}");
         snprintf(key, sizeof key, "key %d", i);
@@ -134,7 +134,7 @@ int main(int argc, char **argv) {
     }
     if (argc == 1 || strcmp(argv[1], "broken") == 0) {
         for (int i = 1; i < FAULT_COUNT; i++) {
-            char name[16];
+            char name[32];
             snprintf(name, sizeof name, "fault %d", i);
             fault = (store_fault)i;
             CHECK(broken(name, make_place, open_place, destroy_place, &fault) > 0);
