@@ -1,6 +1,9 @@
 //! What the fuzz targets share: a world without sockets, entropy or a clock of its own, so that the
 //! same input always does the same.
 
+pub mod host;
+pub mod soup;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
