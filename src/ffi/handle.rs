@@ -64,13 +64,10 @@ impl hookbox_box {
         }
         let inside = Inside::enter(self)?;
         let hooks = inside.hooks.as_deref().ok_or(Failure::Closed)?;
-        match catch_unwind(AssertUnwindSafe(|| work(hooks))) {
-            Ok(done) => done,
-            Err(_) => {
-                self.poisoned.store(true, Ordering::Relaxed);
-                Err(Failure::Panic)
-            }
-        }
+        catch_unwind(AssertUnwindSafe(|| work(hooks))).unwrap_or_else(|_| {
+            self.poisoned.store(true, Ordering::Relaxed);
+            Err(Failure::Panic)
+        })
     }
 
     /// Closes the box: refuses new calls, stops the threads, and waits for the calls under way.
