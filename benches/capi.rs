@@ -34,7 +34,11 @@ fn main() {
     unsafe { hookbox_box_free(c) };
     let (rust, c) = (median(by_rust), median(by_c));
     println!("emit, 500 bytes, in memory: Rust {rust} ns, C {c} ns a call");
-    println!("the boundary: {} ns, {:.3} times", c - rust, c as f64 / rust as f64);
+    println!(
+        "the boundary: {} ns, {:.3} times",
+        c - rust,
+        c as f64 / rust as f64
+    );
 }
 
 fn text(text: &str) -> hookbox_str {
@@ -58,7 +62,10 @@ fn open() -> *mut hookbox_box {
     // SAFETY: all pointers are valid or NULL.
     unsafe {
         assert_eq!(hookbox_open_in_memory(null(), &raw mut it, null_mut()), 0);
-        assert_eq!(hookbox_app_create(it, &raw const app, null_mut(), null_mut()), 0);
+        assert_eq!(
+            hookbox_app_create(it, &raw const app, null_mut(), null_mut()),
+            0
+        );
     }
     it
 }

@@ -1459,6 +1459,11 @@ hookbox_status hookbox_box_poll(struct hookbox_box *hooks,
                                 int64_t *out_next_due_ms,
                                 struct hookbox_error **error);
 
+// Makes calls of hookbox_box_poll() and hookbox_box_wait_idle() that other threads have under way return
+// soon: the former after the request at hand, the latter at once. For a language's way of cancelling.
+hookbox_status hookbox_box_interrupt(struct hookbox_box *hooks,
+                                     struct hookbox_error **error);
+
 // Waits for at most `patience_ms` until the threads have nothing to do: nothing in flight, nothing due.
 // `out_idle` gets whether that is so: false when they still have, or are not running. For scripts and
 // tests: what another process emits in the last half second may not have been seen.

@@ -33,6 +33,9 @@ struct Gate {
     calls: usize,
 }
 
+/// How often whoever closes asks those inside to come out.
+const INTERRUPT_EVERY: Duration = Duration::from_millis(20);
+
 thread_local! {
     /// How many calls this thread is inside of: more than none in a callback.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
@@ -83,24 +86,30 @@ impl hookbox_box {
             gate.hooks.take()
         };
         let Some(hooks) = hooks else {
-            drop(self.wait_for_calls(0)); // Somebody else closes, or has closed.
+            while self.calls_above(0) {} // Somebody else closes, or has closed.
             return Ok(());
         };
-        let stopped = hooks.stop(drain);
-        drop(self.wait_for_calls(1));
+        // A panic must not leave the others waiting for this one to be done.
+        let stop = catch_unwind(AssertUnwindSafe(|| hooks.stop(drain)));
+        hooks.interrupt();
+        // Again and again, for whoever had come in but did not wait yet.
+        while self.calls_above(1) {
+            hooks.interrupt();
+        }
         // The last one there is: everything of the host's is let go before this returns.
         drop(hooks);
         self.gate().calls = 0;
         self.left.notify_all();
-        Ok(stopped?)
+        Ok(stop.map_err(|_| Failure::Panic)??)
     }
 
-    fn wait_for_calls(&self, left: usize) -> MutexGuard<'_, Gate> {
-        let mut gate = self.gate();
-        while gate.calls > left {
-            gate = self.left.wait(gate).unwrap_or_else(PoisonError::into_inner);
-        }
-        gate
+    /// Whether there are more calls than these, after a while of waiting for them to end.
+    fn calls_above(&self, left: usize) -> bool {
+        let (gate, _) = self
+            .left
+            .wait_timeout_while(self.gate(), INTERRUPT_EVERY, |gate| gate.calls > left)
+            .unwrap_or_else(PoisonError::into_inner);
+        gate.calls > left
     }
 }
 

@@ -91,6 +91,22 @@ pub unsafe extern "C" fn hookbox_box_poll(
     }
 }
 
+/// Makes calls of hookbox_box_poll() and hookbox_box_wait_idle() that other threads have under way return
+/// soon: the former after the request at hand, the latter at once. For a language's way of cancelling.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hookbox_box_interrupt(
+    hooks: *mut hookbox_box,
+    error: *mut *mut hookbox_error,
+) -> hookbox_status {
+    // SAFETY: the caller keeps what the header says.
+    unsafe {
+        call(hooks, error, |hooks| {
+            hooks.interrupt();
+            Ok(())
+        })
+    }
+}
+
 /// Waits for at most `patience_ms` until the threads have nothing to do: nothing in flight, nothing due.
 /// `out_idle` gets whether that is so: false when they still have, or are not running. For scripts and
 /// tests: what another process emits in the last half second may not have been seen.

@@ -138,6 +138,7 @@ impl Hookbox {
         let mut attempts = 0;
         let mut results = Vec::new();
         let mut failing_too = false;
+        let interrupts = self.inbox.interrupts();
         loop {
             // Requests take time, and a lease counts from the claim.
             let now = now.max(self.now());
@@ -147,12 +148,20 @@ impl Hookbox {
                 batches_max: 1,
                 failing_max: usize::from(failing_too),
             };
-            let exchanged = self.exchange(now, std::mem::take(&mut results), Some(claim))?;
+            let go_on = self.inbox.interrupts() == interrupts;
+            let claim = Some(claim).filter(|_| go_on);
+            let exchanged = self.exchange(now, std::mem::take(&mut results), claim)?;
             match exchanged.claimed.first() {
                 Some(claimed) => {
                     attempts += 1;
                     results.push(self.courier().deliver(claimed));
                     failing_too = attempts % 4 == 3;
+                }
+                None if !go_on => {
+                    return Ok(Polled {
+                        attempts,
+                        next_due: Some(now),
+                    });
                 }
                 None if exchanged.more => {}
                 None if !failing_too => failing_too = true,
@@ -164,6 +173,12 @@ impl Hookbox {
                 }
             }
         }
+    }
+
+    /// Makes calls of [`Hookbox::poll`] and [`Hookbox::wait_idle`] that other threads have under way
+    /// return soon: the former after the request at hand, the latter at once.
+    pub fn interrupt(&self) {
+        self.inbox.interrupt();
     }
 
     /// Waits for at most `patience` until the threads have nothing to do: nothing in flight, nothing
