@@ -1,8 +1,11 @@
 //! The management API: an HTTP request in, a response out. No server is in it: any host's will do.
 
 mod access;
+mod bucket;
+mod keys;
 
 pub use access::{Access, Authorizer, Denied, Grant, Scope};
+pub use keys::ApiKeys;
 
 /// A request as a server received it.
 #[derive(Clone)]

@@ -1,5 +1,6 @@
 //! The facade: one struct, a file of methods for each concern.
 
+mod api_keys;
 mod apps;
 mod explain;
 mod keys;
@@ -83,7 +84,7 @@ impl Hookbox {
         })
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.options.clock.now()
     }
 
