@@ -45,16 +45,12 @@ impl Bucket {
         let added = elapsed.saturating_mul(per_second);
         self.thousandths = self.thousandths.saturating_add(added).min(capacity(rate));
         self.at = now;
-        match self.thousandths.checked_sub(TOKEN) {
-            Some(left) => {
-                self.thousandths = left;
-                Ok(())
-            }
-            None => {
-                let millis = (TOKEN - self.thousandths).div_ceil(per_second);
-                Err(Duration::from_millis(millis))
-            }
+        if let Some(left) = self.thousandths.checked_sub(TOKEN) {
+            self.thousandths = left;
+            return Ok(());
         }
+        let millis = (TOKEN - self.thousandths).div_ceil(per_second);
+        Err(Duration::from_millis(millis))
     }
 }
 

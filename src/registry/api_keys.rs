@@ -172,10 +172,12 @@ mod tests {
         }
     }
 
+    type Change = fn(&mut NewApiKey);
+
     #[test]
     fn a_new_key_is_within_its_bounds() {
         let now = Timestamp::from_millis(1000);
-        let check = |change: fn(&mut NewApiKey)| {
+        let check = |change: Change| {
             let mut new = NewApiKey::default();
             change(&mut new);
             check_new_api_key(&new, now).map_err(|error| error.to_string())
@@ -184,7 +186,7 @@ mod tests {
         check(|new| new.name = "é".repeat(100)).unwrap();
         check(|new| new.requests_per_second = 10_000).unwrap();
         check(|new| new.expires_at = Some(Timestamp::from_millis(1001))).unwrap();
-        let refused: [(&str, fn(&mut NewApiKey)); 6] = [
+        let refused: [(&str, Change); 6] = [
             ("name", |new| new.name = "é".repeat(101)),
             ("name", |new| new.name = "a\u{1b}[2J".into()),
             ("requests_per_second", |new| new.requests_per_second = 0),
