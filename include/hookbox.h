@@ -139,6 +139,9 @@
 // This process is a child of fork(): the box is its parent's. Nothing was touched.
 #define HOOKBOX_FORKED 121
 
+// No API key has this id.
+#define HOOKBOX_API_KEY_NOT_FOUND 122
+
 // Another process held the database too long. Nothing was changed: try again.
 #define HOOKBOX_STORAGE_BUSY 200
 
@@ -887,6 +890,57 @@ typedef struct hookbox_challenge_answer {
     // Which app asks; empty when it does not say.
     struct hookbox_str app_id;
 } hookbox_challenge_answer;
+
+// What may be made as an API key. Clear it with zeros, set struct_size (HOOKBOX_NEW_API_KEY_INIT does
+// both): a key for every app, for everything, that never expires.
+typedef struct hookbox_new_api_key {
+    // sizeof(hookbox_new_api_key).
+    uint32_t struct_size;
+    // Requests a second in the long run: 1 to 10 000; 0 means 50. Twice as many may come at once.
+    uint32_t requests_per_second;
+    // What it is for: at most 100 characters.
+    struct hookbox_str name;
+    // The one app it is for; empty: every app.
+    struct hookbox_str app;
+    // From when on it is refused, in Unix milliseconds; 0 for never.
+    int64_t expires_at_ms;
+    // Whether it is for looking only.
+    bool read_only;
+} hookbox_new_api_key;
+
+// A key of the management API, without its secret part. Owned by the caller, or part of a page.
+// Immutable. Later versions may append members: do not copy it whole.
+typedef struct hookbox_api_key {
+    // Its id, "hbk_…": the public beginning of the key itself.
+    struct hookbox_str id;
+    // What it is for.
+    struct hookbox_str name;
+    // The one app it is for; empty: every app.
+    struct hookbox_str app_id;
+    // Whether it is for looking only.
+    bool read_only;
+    // Requests a second in the long run.
+    uint32_t requests_per_second;
+    // When it was made, in Unix milliseconds.
+    int64_t created_at_ms;
+    // From when on it is refused, in Unix milliseconds; 0 for never.
+    int64_t expires_at_ms;
+    // When it was revoked, in Unix milliseconds; 0 when it was not.
+    int64_t revoked_at_ms;
+    // When it was used last, to the minute, in Unix milliseconds; 0 for never.
+    int64_t last_used_at_ms;
+} hookbox_api_key;
+
+// One page of a listing of API keys. Owned by the caller: free it with hookbox_api_key_page_free().
+// Immutable.
+typedef struct hookbox_api_key_page {
+    // The keys, the oldest first; revoked and expired ones stay listed.
+    const struct hookbox_api_key *const *items;
+    // How many.
+    size_t count;
+    // For the next call; empty on the last page.
+    struct hookbox_str next_cursor;
+} hookbox_api_key_page;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1672,6 +1726,38 @@ hookbox_status hookbox_answer_challenge(struct hookbox_str query,
 // Frees an answer. NULL is ignored.
 void hookbox_challenge_answer_free(struct hookbox_challenge_answer *answer);
 
+// Makes an API key. `out_secret` gets the key itself as one text: the only copy, since the box keeps a
+// digest. `out_key` gets its record, and may be NULL.
+//
+// Errors: HOOKBOX_INVALID_REQUEST, HOOKBOX_APP_NOT_FOUND.
+hookbox_status hookbox_api_key_create(struct hookbox_box *hooks,
+                                      const struct hookbox_new_api_key *new_key,
+                                      struct hookbox_texts **out_secret,
+                                      struct hookbox_api_key **out_key,
+                                      struct hookbox_error **error);
+
+// Lists API keys: those of one app, or all (empty); at most `limit` (1 to 1000; 0 means 100), after the
+// page that gave `cursor`.
+hookbox_status hookbox_api_key_list(const struct hookbox_box *hooks,
+                                    struct hookbox_str app,
+                                    struct hookbox_str cursor,
+                                    size_t limit,
+                                    struct hookbox_api_key_page **out_page,
+                                    struct hookbox_error **error);
+
+// Revokes an API key, for good. Revoking it again changes nothing.
+//
+// Errors: HOOKBOX_API_KEY_NOT_FOUND.
+hookbox_status hookbox_api_key_revoke(struct hookbox_box *hooks,
+                                      struct hookbox_str key,
+                                      struct hookbox_error **error);
+
+// Frees an API key's record that was given by itself. NULL is ignored.
+void hookbox_api_key_free(struct hookbox_api_key *key);
+
+// Frees a page and the records in it. NULL is ignored.
+void hookbox_api_key_page_free(struct hookbox_api_key_page *page);
+
 // A text out of a string literal, embedded NULs included.
 #ifdef __cplusplus
 #define HOOKBOX_STR(literal) (hookbox_str{(literal), sizeof(literal) - 1})
@@ -1720,6 +1806,11 @@ static inline hookbox_str hookbox_id_str(const hookbox_id *id)
 #define HOOKBOX_VERIFY_OPTIONS_INIT ([] { hookbox_verify_options it{}; it.struct_size = sizeof it; return it; }())
 #else
 #define HOOKBOX_VERIFY_OPTIONS_INIT {.struct_size = sizeof(hookbox_verify_options)}
+#endif
+#ifdef __cplusplus
+#define HOOKBOX_NEW_API_KEY_INIT ([] { hookbox_new_api_key it{}; it.struct_size = sizeof it; return it; }())
+#else
+#define HOOKBOX_NEW_API_KEY_INIT {.struct_size = sizeof(hookbox_new_api_key)}
 #endif
 
 #ifdef __cplusplus

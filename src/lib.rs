@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 #![warn(missing_debug_implementations, clippy::pedantic)]
 
+pub mod api;
 pub mod clock;
 mod delivery;
 mod error;

@@ -1,5 +1,6 @@
 //! The facade: one struct, a file of methods for each concern.
 
+mod api_keys;
 mod apps;
 mod explain;
 mod keys;

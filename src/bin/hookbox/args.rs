@@ -1,5 +1,7 @@
 //! The command line: names, help texts and the form of each value. No behaviour.
 
+mod api_key;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +10,8 @@ use hookbox::model::{BatchId, BatchStatus, EventType, KeyId, KeySize, Timestamp,
 use ipnet::IpNet;
 
 use crate::spans::{parse_networks, parse_span, parse_time, parse_waits};
+
+pub use api_key::ApiKeyCommand;
 
 /// An embedded webhook outbox: registry, challenge, signed batches, retries and the record of
 /// every attempt, in one SQLite file.
@@ -77,6 +81,9 @@ pub enum Command {
     /// Signing keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Keys of the management API
+    #[command(subcommand)]
+    ApiKey(ApiKeyCommand),
     /// The JWK set to publish for an app's receivers
     Jwks { app: String },
     /// Emit one event, or many from lines of JSON

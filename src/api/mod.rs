@@ -1,0 +1,43 @@
+//! The management API: an HTTP request in, a response out. No server is in it: any host's will do.
+
+mod access;
+mod bucket;
+mod keys;
+
+pub use access::{Access, Authorizer, Denied, Grant, Scope};
+pub use keys::ApiKeys;
+
+/// A request as a server received it.
+#[derive(Clone)]
+pub struct Request {
+    /// The method, as it came.
+    pub method: String,
+    /// Path and query, as in the request line; still percent-encoded.
+    pub target: String,
+    /// The headers, names in any case. Values may be secret.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What to answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// The headers, names in lower case. `content-length` and `date` are the server's to add.
+    pub headers: Vec<(String, String)>,
+    /// The body; empty for `HEAD`, 204 and 304.
+    pub body: Vec<u8>,
+}
+
+/// Shows no header value and no body: either may hold secrets.
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("target", &self.target)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
