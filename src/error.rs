@@ -224,7 +224,7 @@ impl Error {
             | Self::InvalidPayload(_)
             | Self::InvalidKey(_)
             | Self::NotAuthentic(_) => 400,
-            Self::SessionDisabled(_) => 403,
+            Self::SessionDisabled(_) | Self::ReadOnly => 403,
             Self::AppNotFound(_)
             | Self::WebhookNotFound(_)
             | Self::EventNotFound(_)
@@ -232,10 +232,7 @@ impl Error {
             | Self::KeyNotFound(_) => 404,
             Self::AppExists(_) | Self::BatchConflict { .. } | Self::LeaseLost(_) => 409,
             Self::PayloadTooLarge { .. } => 413,
-            Self::Storage {
-                fault: StorageFault::Busy | StorageFault::Full,
-                ..
-            } => 503,
+            _ if self.is_retryable() => 503,
             _ => 500,
         }
     }

@@ -83,7 +83,8 @@ impl Hookbox {
         })
     }
 
-    fn now(&self) -> Timestamp {
+    /// The time, by the box's clock.
+    pub(crate) fn now(&self) -> Timestamp {
         self.options.clock.now()
     }
 

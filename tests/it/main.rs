@@ -3,6 +3,7 @@
 
 #[cfg(feature = "http")]
 mod addresses;
+mod api;
 mod batches;
 mod conformance;
 mod delivery;
