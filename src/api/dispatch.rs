@@ -92,7 +92,11 @@ impl Api {
         };
         let grant = match route.needs {
             Needs::Nothing => None,
-            _ => Some(self.authorizer.authorize(request).map_err(denied)?),
+            _ => Some(
+                self.authorizer
+                    .authorize(request)
+                    .map_err(|why| denied(&why))?,
+            ),
         };
         if let Some(grant) = &grant {
             permit(route.needs, grant, &params)?;
@@ -177,8 +181,8 @@ fn options(allow: String) -> Response {
     response
 }
 
-fn denied(denied: Denied) -> Fault {
-    match denied {
+fn denied(denied: &Denied) -> Fault {
+    match *denied {
         Denied::Unauthorized => Fault::unauthorized(),
         Denied::RateLimited { retry_after } => Fault::rate_limited(retry_after),
         Denied::Unavailable => Fault::unavailable(),

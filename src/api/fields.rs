@@ -78,6 +78,20 @@ impl<'a> Fields<'a> {
         value
     }
 
+    /// A member that may be there: a whole number, 0 to `most`. `1.0` is one, as in JSON Schema.
+    pub fn whole(&mut self, name: &str, most: u32) -> Option<u32> {
+        let rule = format!("must be a whole number, 0 to {most}");
+        let value = self.optional::<f64>(name, &rule)?;
+        let is_fit = value.fract() == 0.0 && (0.0..=f64::from(most)).contains(&value);
+        if !is_fit {
+            self.refuse(name, rule);
+            return None;
+        }
+        // Exact: it is whole, and between 0 and a u32.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        Some(value as u32)
+    }
+
     /// A member's JSON text, verbatim.
     pub fn verbatim(&self, name: &str) -> Option<&'a str> {
         self.members.get(name).map(|value| value.get())
@@ -158,6 +172,23 @@ mod tests {
         assert_eq!(fields.verbatim("d"), Some("[ 1.50 ]"));
         assert_eq!(fields.required::<u8>("e", "must be small"), None);
         assert_eq!(told(&fields.check().unwrap_err()), ["a", "e"]);
+    }
+
+    #[test]
+    fn whole_numbers_are_those_of_json_schema() {
+        let whole = |text: &str| {
+            let body = format!("{{\"n\":{text}}}");
+            let mut fields = Fields::parse(body.as_bytes()).unwrap();
+            let value = fields.whole("n", 10);
+            assert_eq!(value.is_none(), fields.check().is_err(), "{text}");
+            value
+        };
+        for (text, value) in [("0", 0), ("10", 10), ("3.0", 3), ("1e1", 10), ("-0", 0)] {
+            assert_eq!(whole(text), Some(value), "{text}");
+        }
+        for text in ["11", "-1", "1.5", "1e99", "\"1\"", "null", "[]"] {
+            assert_eq!(whole(text), None, "{text}");
+        }
     }
 
     #[test]

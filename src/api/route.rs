@@ -1,5 +1,5 @@
 //! The table of routes: one row for each operation. Routing, `Allow`, the need for a key and the test
-//! of the OpenAPI documents all read it.
+//! of the documents in docs/openapi all read it.
 
 use super::Response;
 use super::call::Call;

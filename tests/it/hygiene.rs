@@ -118,7 +118,7 @@ fn every_module_uses_only_the_layers_below_it() {
     let order: Vec<&str> = LAYERS
         .iter()
         .map(|(layer, _)| *layer)
-        .chain(["hookbox"])
+        .chain(["hookbox", "api"])
         .collect();
     for (name, text) in all("src") {
         let module = name["src/".len()..]
@@ -128,7 +128,7 @@ fn every_module_uses_only_the_layers_below_it() {
             .to_owned();
         let Some(height) = order.iter().position(|layer| *layer == module) else {
             assert!(
-                ["lib", "bin", "ffi", "api", "testing"].contains(&module.as_str()),
+                ["lib", "bin", "ffi", "testing"].contains(&module.as_str()),
                 "{name}: which layer?"
             );
             continue;

@@ -170,7 +170,23 @@ struct Given {
     url: Option<String>,
     description: Option<String>,
     enabled: Option<bool>,
-    environment: Option<Option<Environment>>,
+    environment: Option<Change>,
+}
+
+/// What to make of the environment.
+enum Change {
+    /// Every one.
+    All,
+    This(Environment),
+}
+
+impl Change {
+    fn into_environment(self) -> Option<Environment> {
+        match self {
+            Self::All => None,
+            Self::This(environment) => Some(environment),
+        }
+    }
 }
 
 /// Reads and checks them all, so that everything that is wrong is told at once.
@@ -200,10 +216,10 @@ fn given(call: &Call<'_>, app: &App, url_is_required: bool) -> Result<Given, Fau
     });
     let environment = fields.optional::<Option<String>>("environment", "must be a string or null");
     let environment = environment.and_then(|name| match name {
-        None => Some(None),
+        None => Some(Change::All),
         Some(name) => fields
             .parsed("environment", Environment::parse(&name))
-            .map(Some),
+            .map(Change::This),
     });
     match fields.violations() {
         none if none.is_empty() => Ok(Given {
@@ -223,7 +239,7 @@ fn create(call: &Call<'_>) -> Result<Response, Fault> {
         events: Some(Events::All),
         description: given.description.unwrap_or_default(),
         enabled: given.enabled.unwrap_or(true),
-        environment: given.environment.flatten(),
+        environment: given.environment.and_then(Change::into_environment),
         ..NewWebhook::new(given.url.unwrap_or_default())
     };
     let webhook = call
@@ -244,7 +260,7 @@ fn update(call: &Call<'_>) -> Result<Response, Fault> {
         url: given.url,
         description: given.description,
         enabled: given.enabled,
-        environment: given.environment,
+        environment: given.environment.map(Change::into_environment),
         ..WebhookUpdate::default()
     };
     let updated = call.hooks.update_webhook(app.id.as_str(), &id, update);

@@ -64,12 +64,11 @@ fn create(call: &Call<'_>) -> Result<Response, Fault> {
 
 /// `key_bits`, 2048 by default.
 pub(super) fn key_size(fields: &mut Fields<'_>) -> KeySize {
-    let rule = "must be 2048, 3072 or 4096";
-    let Some(bits) = fields.optional::<usize>("key_bits", rule) else {
+    let Some(bits) = fields.whole("key_bits", 4096) else {
         return KeySize::default();
     };
-    KeySize::from_bits(bits).unwrap_or_else(|_| {
-        fields.refuse("key_bits", rule);
+    KeySize::from_bits(bits as usize).unwrap_or_else(|_| {
+        fields.refuse("key_bits", "must be 2048, 3072 or 4096");
         KeySize::default()
     })
 }

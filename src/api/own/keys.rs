@@ -54,7 +54,7 @@ fn retire(call: &Call<'_>) -> Result<Response, Fault> {
     let name = "overlap_seconds";
     let Some(overlap) = seconds(&mut fields, name) else {
         if fields.verbatim(name).is_none() {
-            fields.refuse(name, format!("is missing: it {SECONDS}"));
+            fields.refuse(name, "is missing: it must be a whole number");
         }
         return Err(fields.fault());
     };
@@ -64,13 +64,8 @@ fn retire(call: &Call<'_>) -> Result<Response, Fault> {
 
 /// Ten years and more are as good as for ever.
 const SECONDS_MAX: u32 = 315_360_000;
-const SECONDS: &str = "must be whole seconds, 0 to 315360000";
 
 fn seconds(fields: &mut Fields<'_>, name: &str) -> Option<Duration> {
-    let seconds = fields.optional::<u32>(name, SECONDS)?;
-    if seconds > SECONDS_MAX {
-        fields.refuse(name, SECONDS);
-        return None;
-    }
+    let seconds = fields.whole(name, SECONDS_MAX)?;
     Some(Duration::from_secs(seconds.into()))
 }
