@@ -228,7 +228,7 @@ impl Error {
             | Self::InvalidPayload(_)
             | Self::InvalidKey(_)
             | Self::NotAuthentic(_) => 400,
-            Self::SessionDisabled(_) => 403,
+            Self::SessionDisabled(_) | Self::ReadOnly => 403,
             Self::AppNotFound(_)
             | Self::WebhookNotFound(_)
             | Self::EventNotFound(_)
@@ -237,10 +237,7 @@ impl Error {
             | Self::ApiKeyNotFound(_) => 404,
             Self::AppExists(_) | Self::BatchConflict { .. } | Self::LeaseLost(_) => 409,
             Self::PayloadTooLarge { .. } => 413,
-            Self::Storage {
-                fault: StorageFault::Busy | StorageFault::Full,
-                ..
-            } => 503,
+            _ if self.is_retryable() => 503,
             _ => 500,
         }
     }

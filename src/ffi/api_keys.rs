@@ -107,7 +107,9 @@ unsafe fn new_api_key(given: *const hookbox_new_api_key) -> Done<NewApiKey> {
         let expires_at = Some(given.expires_at_ms).filter(|at| *at != 0);
         Ok(NewApiKey {
             name: text(given.name, "name")?.to_owned(),
-            scope: optional_text(given.app, "app")?.map(AppId::parse).transpose()?,
+            scope: optional_text(given.app, "app")?
+                .map(AppId::parse)
+                .transpose()?,
             read_only: given.read_only,
             expires_at: expires_at.map(Timestamp::from_millis),
             requests_per_second: match given.requests_per_second {
@@ -165,7 +167,9 @@ pub unsafe extern "C" fn hookbox_api_key_list(
             let filter = ApiKeyFilter {
                 scope: app.map(AppId::parse).transpose()?,
             };
-            out.set(give_page(&hooks.api_keys(filter, page_request(cursor, limit)?)?));
+            out.set(give_page(
+                &hooks.api_keys(filter, page_request(cursor, limit)?)?,
+            ));
             Ok(())
         })
     }

@@ -20,6 +20,7 @@
     clippy::must_use_candidate
 )]
 
+pub mod api;
 pub mod api_keys;
 pub mod apps;
 mod boundary;

@@ -84,6 +84,7 @@ impl Hookbox {
         })
     }
 
+    /// The time, by the box's clock.
     pub(crate) fn now(&self) -> Timestamp {
         self.options.clock.now()
     }

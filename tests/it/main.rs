@@ -3,6 +3,7 @@
 
 #[cfg(feature = "http")]
 mod addresses;
+mod api;
 mod api_keys;
 mod batches;
 mod conformance;
