@@ -9,6 +9,7 @@ mod delivery;
 mod error;
 mod hookbox;
 pub mod machine;
+pub mod metrics;
 pub mod model;
 mod process;
 mod registry;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The layers, the lowest first. A module may use those before it, and what is named beside it is
 /// out of its bounds all the same.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("error", &[]),
     ("process", &[]),
     ("model", &[]),
@@ -19,6 +19,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("signing", &["transport"]),
     ("verify", &["storage", "transport", "machine"]),
     ("registry", &[]),
+    ("metrics", &["transport", "signing", "registry"]),
     ("delivery", &["registry"]),
 ];
 

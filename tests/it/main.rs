@@ -12,6 +12,7 @@ mod engine;
 mod fairness;
 mod hygiene;
 mod kv;
+mod metrics;
 mod owed;
 mod pace;
 #[cfg(feature = "postgres")]
