@@ -23,6 +23,8 @@ mod redb;
 mod registry;
 mod schema;
 #[cfg(feature = "cli")]
+mod serve;
+#[cfg(feature = "cli")]
 mod shell;
 mod signing;
 mod support;

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use hookbox::model::{BatchId, BatchStatus, EventType, KeyId, KeySize, Timestamp, WebhookId};
 use ipnet::IpNet;
 
+use crate::serve::args::ServeArgs;
 use crate::spans::{parse_networks, parse_span, parse_time, parse_waits};
 
 /// An embedded webhook outbox: registry, challenge, signed batches, retries and the record of
@@ -83,6 +84,8 @@ pub enum Command {
     Emit(EmitArgs),
     /// Deliver what is due, until a signal comes
     Run(RunArgs),
+    /// Serve the management API over HTTP, and deliver, until a signal comes
+    Serve(ServeArgs),
     /// List events, newest first
     Events(ListArgs),
     /// List batches, newest first
