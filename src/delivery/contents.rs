@@ -108,6 +108,7 @@ mod tests {
         Assembled {
             content: Content::new(vec![b'x'; bytes]),
             first_event: None,
+            emitted_at: None,
         }
     }
 
