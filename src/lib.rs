@@ -12,6 +12,7 @@ mod error;
 pub mod ffi;
 mod hookbox;
 pub mod machine;
+pub mod metrics;
 pub mod model;
 mod process;
 mod registry;

@@ -109,6 +109,7 @@ impl Hookbox {
                 sealer: Arc::clone(&courier.sealer),
                 clock: Arc::clone(&courier.clock),
                 contents: Arc::clone(&courier.contents),
+                counters: Arc::clone(&self.counters),
             });
         }
         Ok(stopped.unstored)
@@ -209,7 +210,7 @@ impl Hookbox {
                     request,
                     started: now,
                 }),
-                Err(error) => failed.push(Courier::settlement(&claimed, now, now, Err(error))),
+                Err(error) => failed.push(courier.settlement(&claimed, now, now, Err(error))),
             }
         }
         // What was prepared is the host's to send, even if this fails: those leases end by themselves.
@@ -229,7 +230,8 @@ impl Hookbox {
         result: std::result::Result<Response, TransportError>,
     ) -> Result<()> {
         let now = self.now();
-        let settlement = Courier::settlement(&delivery.claimed, delivery.started, now, result);
+        let (claimed, started) = (&delivery.claimed, delivery.started);
+        let settlement = self.courier().settlement(claimed, started, now, result);
         let exchanged = self.exchange(now, vec![settlement], None)?;
         if exchanged.lost.is_empty() {
             self.wake();
@@ -245,9 +247,13 @@ impl Hookbox {
         results: Vec<Settlement>,
         claim: Option<ClaimRequest>,
     ) -> Result<Exchanged> {
-        let exchanged = self
-            .storage
-            .exchange(now, self.options.random.seed()?, results, claim)?;
+        let seed = self.options.random.seed()?;
+        let begun = self.options.clock.monotonic();
+        let exchanged = self.storage.exchange(now, seed, results, claim);
+        let took = self.options.clock.monotonic().duration_since(begun);
+        let refused = exchanged.as_ref().map(|exchanged| exchanged.lost.len());
+        self.counters.exchanged(took, refused.ok());
+        let exchanged = exchanged?;
         if !exchanged.notices.is_empty() {
             let parts = self.parts();
             exchanged

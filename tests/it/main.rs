@@ -16,6 +16,7 @@ mod fairness;
 mod header;
 mod hygiene;
 mod kv;
+mod metrics;
 mod owed;
 mod pace;
 #[cfg(feature = "postgres")]
@@ -25,6 +26,8 @@ mod profiles;
 mod redb;
 mod registry;
 mod schema;
+#[cfg(feature = "cli")]
+mod serve;
 #[cfg(feature = "cli")]
 mod shell;
 mod signing;

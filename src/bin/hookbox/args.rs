@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use hookbox::model::{BatchId, BatchStatus, EventType, KeyId, KeySize, Timestamp, WebhookId};
 use ipnet::IpNet;
 
+use crate::serve::args::ServeArgs;
 use crate::spans::{parse_networks, parse_span, parse_time, parse_waits};
 
 pub use api_key::ApiKeyCommand;
@@ -90,6 +91,8 @@ pub enum Command {
     Emit(EmitArgs),
     /// Deliver what is due, until a signal comes
     Run(RunArgs),
+    /// Serve the management API over HTTP, and deliver, until a signal comes
+    Serve(ServeArgs),
     /// List events, newest first
     Events(ListArgs),
     /// List batches, newest first

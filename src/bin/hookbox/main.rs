@@ -13,6 +13,7 @@ mod failure;
 mod output;
 mod records;
 mod run;
+mod serve;
 mod spans;
 mod upkeep;
 mod verify;
@@ -72,6 +73,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Jwks { app } => apps::jwks(global, &app),
         Command::Emit(args) => emit::emit(global, out, args),
         Command::Run(args) => run::run(global, out, &args),
+        Command::Serve(args) => serve::serve(global, out, &args),
         Command::Events(args) => records::events(global, out, args),
         Command::Batches(args) => records::batches(global, out, args),
         Command::Attempts(args) => records::attempts(global, out, args),
