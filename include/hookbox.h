@@ -324,6 +324,12 @@
 // HMAC or Ed25519 with the webhook's secrets: the Standard Webhooks profile.
 #define HOOKBOX_VERIFY_STANDARD 3
 
+// Prelude's API: /v2/session/apps/{app}/webhooks….
+#define HOOKBOX_API_PRELUDE 1
+
+// Fingerprint's API: /webhooks…, for the app of the key.
+#define HOOKBOX_API_FINGERPRINT 2
+
 // A webhook outbox. Thread-safe: any thread may call anything with it, at any time. It belongs to the
 // process that opened it: in a child of fork() every call returns HOOKBOX_FORKED and touches nothing.
 typedef struct hookbox_box hookbox_box;
@@ -941,6 +947,46 @@ typedef struct hookbox_api_key_page {
     // For the next call; empty on the last page.
     struct hookbox_str next_cursor;
 } hookbox_api_key_page;
+
+// What the sender of a request may do, for a program that has found that out by itself. Set struct_size
+// (HOOKBOX_GRANT_INIT does).
+typedef struct hookbox_grant {
+    // sizeof(hookbox_grant).
+    uint32_t struct_size;
+    // Looking only.
+    bool read_only;
+    // The one app it is for; empty: every app.
+    struct hookbox_str app;
+} hookbox_grant;
+
+// A request as a server received it. Set struct_size (HOOKBOX_API_REQUEST_INIT does).
+typedef struct hookbox_api_request {
+    // sizeof(hookbox_api_request).
+    uint32_t struct_size;
+    // The method.
+    struct hookbox_str method;
+    // Path and query, as in the request line; still percent-encoded.
+    struct hookbox_str target;
+    // The headers.
+    const struct hookbox_pair *headers;
+    // How many.
+    size_t header_count;
+    // The body: bytes. More than 1 MiB is never taken.
+    struct hookbox_str body;
+} hookbox_api_request;
+
+// What to answer. Owned by the caller: free it with hookbox_api_response_free(). Immutable. Later versions
+// may append members: do not copy it whole.
+typedef struct hookbox_api_response {
+    // The HTTP status.
+    uint16_t http_status;
+    // The headers; Content-Length and Date are the server's to add.
+    const struct hookbox_pair *headers;
+    // How many.
+    size_t header_count;
+    // The body: bytes.
+    struct hookbox_str body;
+} hookbox_api_response;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1758,6 +1804,25 @@ void hookbox_api_key_free(struct hookbox_api_key *key);
 // Frees a page and the records in it. NULL is ignored.
 void hookbox_api_key_page_free(struct hookbox_api_key_page *page);
 
+// Answers a request to the management API: a vendor's, HOOKBOX_API_PRELUDE or HOOKBOX_API_FINGERPRINT,
+// ours under /hookbox/v1, and the public key sets. Mount it in any server: give what came, send what is
+// given back, whatever its status.
+//
+// With `grant` NULL the request must carry one of the box's API keys (hookbox_api_key_create()); else the
+// program has authorized it by itself. Activating waits for the endpoint; everything else for the storage
+// alone.
+//
+// Errors: of the call itself only (HOOKBOX_INVALID_ARGUMENT, HOOKBOX_INVALID_UTF8, HOOKBOX_CLOSED …).
+hookbox_status hookbox_api_handle(struct hookbox_box *hooks,
+                                  int32_t dialect,
+                                  const struct hookbox_grant *grant,
+                                  const struct hookbox_api_request *request,
+                                  struct hookbox_api_response **out_response,
+                                  struct hookbox_error **error);
+
+// Frees an answer. NULL is ignored.
+void hookbox_api_response_free(struct hookbox_api_response *response);
+
 // A text out of a string literal, embedded NULs included.
 #ifdef __cplusplus
 #define HOOKBOX_STR(literal) (hookbox_str{(literal), sizeof(literal) - 1})
@@ -1811,6 +1876,16 @@ static inline hookbox_str hookbox_id_str(const hookbox_id *id)
 #define HOOKBOX_NEW_API_KEY_INIT ([] { hookbox_new_api_key it{}; it.struct_size = sizeof it; return it; }())
 #else
 #define HOOKBOX_NEW_API_KEY_INIT {.struct_size = sizeof(hookbox_new_api_key)}
+#endif
+#ifdef __cplusplus
+#define HOOKBOX_GRANT_INIT ([] { hookbox_grant it{}; it.struct_size = sizeof it; return it; }())
+#else
+#define HOOKBOX_GRANT_INIT {.struct_size = sizeof(hookbox_grant)}
+#endif
+#ifdef __cplusplus
+#define HOOKBOX_API_REQUEST_INIT ([] { hookbox_api_request it{}; it.struct_size = sizeof it; return it; }())
+#else
+#define HOOKBOX_API_REQUEST_INIT {.struct_size = sizeof(hookbox_api_request)}
 #endif
 
 #ifdef __cplusplus

@@ -6,6 +6,7 @@
 
 mod client;
 mod limits;
+mod managed;
 mod process;
 mod stopping;
 mod watching;
