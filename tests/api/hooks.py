@@ -11,5 +11,6 @@ schemathesis.openapi.format("uri", PATHS.map(lambda path: "https://example.com/"
 schemathesis.openapi.format("event-type", st.sampled_from(TYPES))
 # Cursors and ids cannot be made up: these are of the right form, and nobody's.
 schemathesis.openapi.format("cursor", st.just("1"))
+schemathesis.openapi.format("page-cursor", st.just("n1"))
 schemathesis.openapi.format("webhook-id", st.just("web_01jqebhswje1ka1z7ahr9rfsgt"))
 schemathesis.openapi.format("batch-id", st.just("bat_01jqebhswje1ka1z7ahr9rfsgt"))
