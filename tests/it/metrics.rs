@@ -125,3 +125,19 @@ fn a_storage_that_fails_is_down_and_the_rest_is_told() {
     assert!(!text.has("hookbox_storage_bytes"));
     assert_eq!(text.get("hookbox_events_emitted_total", &[]), 0.0);
 }
+
+/// For `tests/peers/metrics.py`, which reads the text by Prometheus' own library.
+#[test]
+fn write_metrics_for_peers() {
+    let bench = Bench::new();
+    bench.webhook("a");
+    bench.emit("1");
+    bench.poll();
+    let mut text = Exposition::new();
+    bench.hooks.metrics().expose(&mut text);
+    let text = text.into_text();
+    Exposed::read(&text);
+    if let Some(folder) = std::env::var_os("HOOKBOX_PEERS_DIR") {
+        std::fs::write(std::path::Path::new(&folder).join("metrics.txt"), text).unwrap();
+    }
+}

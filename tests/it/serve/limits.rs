@@ -70,7 +70,11 @@ fn bodies_that_are_too_large_are_refused() {
     assert_eq!(client.ask(expecting).status, 413, "and not 100 first");
     // A client that does not listen before it has sent everything gets its answer too.
     let mut client = served.client();
-    client.send(post("/", &"a".repeat(1_000_000)));
+    client.send("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 500000\r\n\r\n");
+    client.stream().peek(&mut [0]).unwrap();
+    for _ in 0..50 {
+        client.send([b'a'; 10_000]);
+    }
     let answer = client.answer();
     assert_eq!(
         (answer.status, answer.header("connection")),
@@ -117,8 +121,10 @@ fn slow_heads_bodies_and_readers_are_cut() {
     // Its end shows only after what was on the way.
     no_reader.closed();
     assert!(begun.elapsed() >= SOON);
-    assert_eq!(served.counts.cut.load(SeqCst), 3);
+    // A client may see its end before it is counted.
+    let counts = served.counts.clone();
     let happened = served.end();
+    assert_eq!(counts.cut.load(SeqCst), 3);
     let mut reasons = reasons(&happened);
     reasons.sort_unstable();
     let late = "the head did not come in time";

@@ -42,7 +42,9 @@ impl Process {
             "--token",
             "t",
         ];
-        let created = command(&folder, &[&created[..], &["--event", TYPE]].concat());
+        // As long as a test may hold back an answer.
+        let more = ["--event", TYPE, "--timeout", "60s"];
+        let created = command(&folder, &[&created[..], &more].concat());
         command(
             &folder,
             &["webhook", "activate", APP, created["id"].as_str().unwrap()],

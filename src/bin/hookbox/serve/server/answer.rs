@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use bytes::Bytes;
 use hookbox::api::{Request, Response};
 use hookbox::clock::{Clock as _, SystemClock};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, HOST, HeaderValue};
 use hyper::{StatusCode, Version};
@@ -95,19 +95,8 @@ async fn receive(request: hyper::Request<Incoming>, shared: &Shared) -> Result<R
     if body.size_hint().lower() > most {
         return Err(refuse(413, "the body is too large"));
     }
-    let body = timeout(
-        limits.body_time,
-        Limited::new(body, limits.body_bytes).collect(),
-    )
-    .await;
-    let body = match body {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return Err(refuse(413, "the body is too large"));
-        }
-        Ok(Err(_)) => return Err(refuse(400, "the body is not whole")),
-        Err(_) => return Err(refuse(408, "the body did not come in time")),
-    };
+    let body = timeout(limits.body_time, read(body, limits.body_bytes)).await;
+    let body = body.unwrap_or_else(|_| Err(refuse(408, "the body did not come in time")))?;
     let target = head.uri.path_and_query();
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     Ok(Request {
@@ -118,8 +107,24 @@ async fn receive(request: hyper::Request<Incoming>, shared: &Shared) -> Result<R
             .iter()
             .map(|(name, value)| (name.to_string(), text(value)))
             .collect(),
-        body: body.into(),
+        body,
     })
+}
+
+/// A whole body. It is copied: kept as it comes, a body in chunks of a byte would take many times its size.
+async fn read(mut body: Incoming, most: usize) -> Result<Vec<u8>, Refusal> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| refuse(400, "the body is not whole"))?;
+        // The rest is trailers, which nobody asked for.
+        if let Ok(data) = frame.into_data() {
+            if data.len() > most - bytes.len() {
+                return Err(refuse(413, "the body is too large"));
+            }
+            bytes.extend_from_slice(&data);
+        }
+    }
+    Ok(bytes)
 }
 
 /// Hands a request to its lane, as soon as one of the lane's threads is free.
