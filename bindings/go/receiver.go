@@ -58,6 +58,7 @@ type Receiver struct {
 	verifier  *Verifier
 	fetchedAt time.Time // When the set in use came.
 	triedAt   time.Time // When one was last asked for.
+	failure   error     // What came of that; guarded by mu.
 }
 
 // NewReceiver makes a receiver. `handle` gets the events of one request; the same may come again: remember their
@@ -189,6 +190,7 @@ func (v *Receiver) current(ctx context.Context) (*Verifier, error) {
 }
 
 // renewed is a verifier that may know a key which `unknowing` does not; that one itself where it is too soon to ask.
+// Where the last fetch failed nobody can say whether there is such a key, which is an error of ours.
 func (v *Receiver) renewed(ctx context.Context, unknowing *Verifier) (*Verifier, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -197,7 +199,7 @@ func (v *Receiver) renewed(ctx context.Context, unknowing *Verifier) (*Verifier,
 	}
 	verifier, err := v.fetch(ctx, fetchPause)
 	if errors.Is(err, errTooSoon) {
-		return unknowing, nil
+		return unknowing, v.failure
 	}
 	return verifier, err
 }
@@ -217,6 +219,19 @@ func (v *Receiver) fetch(ctx context.Context, pause time.Duration) (*Verifier, e
 		return nil, errTooSoon
 	}
 	v.triedAt = now
+	verifier, err := v.made(ctx)
+	v.failure = err
+	if err != nil {
+		return nil, err
+	}
+	v.keys.Lock()
+	v.verifier, v.fetchedAt = verifier, now
+	v.keys.Unlock()
+	return verifier, nil
+}
+
+// made is a verifier out of the JWK set as it is published now.
+func (v *Receiver) made(ctx context.Context) (*Verifier, error) {
 	// The requests that wait for it are not this one alone: its end does not end the fetch.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 	defer cancel()
@@ -228,9 +243,6 @@ func (v *Receiver) fetch(ctx context.Context, pause time.Duration) (*Verifier, e
 	if err != nil {
 		return nil, fmt.Errorf("hookbox: the JWK set cannot be used: %w", err)
 	}
-	v.keys.Lock()
-	v.verifier, v.fetchedAt = verifier, now
-	v.keys.Unlock()
 	return verifier, nil
 }
 
