@@ -134,8 +134,7 @@ static void kv_rollback(void *transaction)
     hookboxGoKVRollback((uintptr_t)transaction);
 }
 
-hookbox_status hookbox_go_open_kv(uintptr_t handle, const hookbox_options *options, hookbox_box **out_box,
-                                  hookbox_error **error)
+hookbox_kv hookbox_go_kv(uintptr_t handle)
 {
     hookbox_kv table = HOOKBOX_KV_INIT;
     table.context = (void *)handle;
@@ -147,5 +146,12 @@ hookbox_status hookbox_go_open_kv(uintptr_t handle, const hookbox_options *optio
     table.commit = kv_commit;
     table.rollback = kv_rollback;
     table.destroy = destroy;
+    return table;
+}
+
+hookbox_status hookbox_go_open_kv(uintptr_t handle, const hookbox_options *options, hookbox_box **out_box,
+                                  hookbox_error **error)
+{
+    hookbox_kv table = hookbox_go_kv(handle);
     return hookbox_open_kv(&table, options, out_box, error);
 }

@@ -13,6 +13,7 @@ hookbox_status hookbox_go_rotate_to_signer(hookbox_box *hooks, hookbox_str app, 
                                            hookbox_error **error);
 hookbox_status hookbox_go_register_signer(hookbox_box *hooks, hookbox_str app, hookbox_str kid,
                                           uintptr_t handle, hookbox_error **error);
+hookbox_kv hookbox_go_kv(uintptr_t handle);
 hookbox_status hookbox_go_open_kv(uintptr_t handle, const hookbox_options *options, hookbox_box **out_box,
                                   hookbox_error **error);
 

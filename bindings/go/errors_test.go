@@ -166,7 +166,7 @@ func TestWholeHeader(t *testing.T) {
 	without := map[string]bool{
 		"hookbox_emit_event":             true, // hookbox_emit_many does it.
 		"hookbox_version_number":         true, // hookbox_version_check does it.
-		"hookbox_testing_kv_conformance": true, // Only in libraries for tests.
+		"hookbox_testing_kv_conformance": true, // Only in libraries for tests: conformance.go.
 		"hookbox_cstr":                   true,
 		"hookbox_id_str":                 true,
 	}
