@@ -98,7 +98,7 @@ func TestStatuses(t *testing.T) {
 	_, here, _, _ := runtime.Caller(0)
 	root := filepath.Join(filepath.Dir(here), "..", "..")
 	read := func(path string) string { return string(must(os.ReadFile(filepath.Join(root, path)))) }
-	header := read("include/hookbox.h")
+	header := read("include/hookbox.h") + read("include/hookbox/sys.h")
 	defined := map[string]int{}
 	for _, match := range regexp.MustCompile(`(?m)^#define HOOKBOX_(\w+) (\d+)$`).FindAllStringSubmatch(header, -1) {
 		defined[match[1]] = must(strconv.Atoi(match[2]))
@@ -137,7 +137,7 @@ func TestStatuses(t *testing.T) {
 		"BATCH_ANY": int(hookbox.BatchAny), "BATCH_WAITING": int(hookbox.BatchWaiting),
 		"BATCH_LEASED": int(hookbox.BatchLeased), "BATCH_DELIVERED": int(hookbox.BatchDelivered),
 		"BATCH_EXHAUSTED": int(hookbox.BatchExhausted), "BATCH_PARKED": int(hookbox.BatchParked),
-		"BATCH_CANCELLED": int(hookbox.BatchCancelled),
+		"BATCH_CANCELLED": int(hookbox.BatchCancelled), "KV_KEY_BYTES_MAX": hookbox.StoreKeyBytesMax,
 	} {
 		if number, is := defined[name]; !is || number != value {
 			t.Errorf("HOOKBOX_%s is %d, not %d", name, number, value)

@@ -1,9 +1,12 @@
 package hookbox
 
+// StoreKeyBytesMax is how long the keys of a [Store] are at most, in bytes.
+const StoreKeyBytesMax = 511
+
 // Store is an ordered, transactional key-value store of the program's; hookbox builds its whole storage on it.
 // It belongs to one box: nobody else writes to it while the box is open. See [OpenStore].
 //
-// Keys are byte strings of 1 to 511 bytes, ordered as bytes.Compare has it. Errors that are
+// Keys are byte strings of 1 to [StoreKeyBytesMax] bytes, ordered as bytes.Compare has it. Errors that are
 // (errors.Is) [ErrStorageFull], [ErrStorageBusy], [ErrStorageCorrupt], [ErrStorageReadOnly] or
 // [ErrStorageCommitUnknown] are taken as such, others as [ErrStorageIO]; after any error the transaction is
 // rolled back. Methods are called from any thread, and do not call hookbox.
