@@ -18,6 +18,9 @@
 #include <string.h>
 #include "../hookbox.h"
 
+// Bytes of a key at most.
+#define HOOKBOX_KV_KEY_BYTES_MAX 511
+
 // Where the outcome of a request goes. Valid until send returns, on its thread only.
 typedef struct hookbox_reply hookbox_reply;
 

@@ -17,7 +17,9 @@ use crate::ffi::text::hookbox_str;
 use crate::storage::kv::{KeyValue, KvStorage, Transaction, Visit};
 
 /// Bytes of a key at most.
-pub const HOOKBOX_KV_KEY_BYTES_MAX: usize = crate::storage::kv::KEY_BYTES_MAX;
+pub const HOOKBOX_KV_KEY_BYTES_MAX: usize = 511;
+// A number here, since cbindgen leaves out what it cannot compute.
+const _: () = assert!(HOOKBOX_KV_KEY_BYTES_MAX == crate::storage::kv::KEY_BYTES_MAX);
 
 /// Begins a transaction: with `write`, one that may write; one of these at a time, another waits for it or
 /// is refused with HOOKBOX_STORAGE_BUSY. Those that read run beside it, in any number; each sees what was
