@@ -403,8 +403,8 @@ typedef struct hookbox_notice {
 } hookbox_notice;
 
 // Is told of a notice. It runs on hookbox's threads, and on those that call hookbox_box_poll() and
-// the like; several at once. It may call anything but hookbox_box_start(), _stop(), _close() and
-// _free() with the same box, and must neither unwind nor longjmp.
+// the like; several at once. It may call anything but hookbox_box_close() and _free(), and on
+// hookbox's own threads neither hookbox_box_start() nor _stop(). It must neither unwind nor longjmp.
 typedef void (*hookbox_on_notice)(void *user_data, const struct hookbox_notice *notice);
 
 // Ends a host's data. Called exactly once: when what it was registered with is replaced or freed, and
@@ -426,7 +426,7 @@ typedef struct hookbox_new_app {
     struct hookbox_str profile;
     // A signing key of the host's own (PEM, PKCS#8 or PKCS#1, 2048 bits or more); empty: hookbox makes one.
     struct hookbox_str key_pem;
-    // The id of that key (kid); empty: a random UUID.
+    // The id of that key (kid); empty: a random UUID. Not without key_pem.
     struct hookbox_str key_id;
 } hookbox_new_app;
 
@@ -1471,7 +1471,8 @@ void hookbox_event_page_free(struct hookbox_event_page *page);
 
 // Publishes a new key now, which takes over signing after `lead_ms` (0: at once); the one before stays
 // published for the overlap of the options. hookbox makes the key (`bits`: 2048, 3072 or 4096; 0 means
-// 2048), or takes the PEM text given, under the id `kid` (empty: a random UUID). `out_key` may be NULL.
+// 2048) under a random id, or takes the PEM text given under the id `kid` (empty: a random one). `out_key`
+// may be NULL.
 //
 // Errors: HOOKBOX_APP_NOT_FOUND, HOOKBOX_INVALID_KEY.
 hookbox_status hookbox_key_rotate(struct hookbox_box *hooks,
@@ -1528,15 +1529,16 @@ void hookbox_key_list_free(struct hookbox_key_list *list);
 
 // Starts the threads that deliver. Starting twice changes nothing.
 //
-// Errors: HOOKBOX_READ_ONLY; HOOKBOX_UNSUPPORTED from inside a callback; HOOKBOX_INTERNAL when the
-// operating system gives no thread.
+// Errors: HOOKBOX_READ_ONLY; HOOKBOX_UNSUPPORTED from a callback on one of hookbox's own threads;
+// HOOKBOX_INTERNAL when the operating system gives no thread.
 hookbox_status hookbox_box_start(struct hookbox_box *hooks, struct hookbox_error **error);
 
 // Stops the threads: claims nothing more, waits up to `drain_ms` for requests in flight, breaks them
 // then, and stores every result. When it returns, no thread of hookbox runs. May be started again.
 //
 // Errors: HOOKBOX_STORAGE_IO when the storage took no more results: what they belong to is sent again
-// when its lease ends. HOOKBOX_UNSUPPORTED from inside a callback.
+// when its lease ends. HOOKBOX_UNSUPPORTED from a callback on one of hookbox's own
+// threads.
 hookbox_status hookbox_box_stop(struct hookbox_box *hooks,
                                 uint64_t drain_ms,
                                 struct hookbox_error **error);

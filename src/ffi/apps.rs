@@ -27,7 +27,7 @@ pub struct hookbox_new_app {
     pub profile: hookbox_str,
     /// A signing key of the host's own (PEM, PKCS#8 or PKCS#1, 2048 bits or more); empty: hookbox makes one.
     pub key_pem: hookbox_str,
-    /// The id of that key (kid); empty: a random UUID.
+    /// The id of that key (kid); empty: a random UUID. Not without key_pem.
     pub key_id: hookbox_str,
 }
 
@@ -138,6 +138,11 @@ pub(super) unsafe fn new_key(bits: u32, pem: hookbox_str, kid: hookbox_str) -> D
             optional_text(kid, "key_id")?,
         )
     };
+    if pem.is_none() && kid.is_some() {
+        let message =
+            "is for a key of the program's own: leave it empty where hookbox makes the key";
+        return Err(crate::error::Error::invalid("kid", message).into());
+    }
     Ok(match pem {
         Some(pem) => NewKey::Import {
             pem: Secret::new(pem),

@@ -12,8 +12,8 @@ use super::webhooks::millis;
 
 /// Starts the threads that deliver. Starting twice changes nothing.
 ///
-/// Errors: HOOKBOX_READ_ONLY; HOOKBOX_UNSUPPORTED from inside a callback; HOOKBOX_INTERNAL when the
-/// operating system gives no thread.
+/// Errors: HOOKBOX_READ_ONLY; HOOKBOX_UNSUPPORTED from a callback on one of hookbox's own threads;
+/// HOOKBOX_INTERNAL when the operating system gives no thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hookbox_box_start(
     hooks: *mut hookbox_box,
@@ -27,7 +27,8 @@ pub unsafe extern "C" fn hookbox_box_start(
 /// then, and stores every result. When it returns, no thread of hookbox runs. May be started again.
 ///
 /// Errors: HOOKBOX_STORAGE_IO when the storage took no more results: what they belong to is sent again
-/// when its lease ends. HOOKBOX_UNSUPPORTED from inside a callback.
+/// when its lease ends. HOOKBOX_UNSUPPORTED from a callback on one of hookbox's own
+/// threads.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hookbox_box_stop(
     hooks: *mut hookbox_box,
