@@ -121,7 +121,7 @@ def test_keys_of_the_host(world: World, unraisable: Unraisable) -> None:
     assert len(verifier.verify(request.headers, request.body, world.clock.time)) == 1
 
     with pytest.raises(hookbox.NotFound):
-        box.register_signer("nobody", "hsm", signer)
+        box.register_signer("no id", "hsm", signer)
     with pytest.raises(hookbox.InvalidRequest):
         box.rotate_to_signer(APP, "{}", signer)
 

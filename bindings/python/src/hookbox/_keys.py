@@ -72,7 +72,8 @@ class Keys(Handle):
 
     def register_signer(self, app: str, kid: str, signer: Signer) -> None:
         """Signs with the host's signer for a key of `rotate_to_signer`. Until it is registered, deliveries
-        of that app wait. Raises `NotFound`, `InvalidRequest`."""
+        of that app wait. Whether there is such an app, with such a key, is not looked up. Raises `NotFound`
+        when the text cannot be an app's id, `InvalidRequest`."""
         with signer_in(signer) as table:
             register = lib.hookbox_key_register_signer
             call(register, self._hooks, text_in(app), text_in(kid), table)
