@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from support import APP, PATIENCE, HandSetClock, ScriptedTransport, World, run_python
+from support import APP, PATIENCE, TOKEN, Endpoint, HandSetClock, ScriptedTransport, World, run_python
 
 import hookbox
 from hookbox import Answered, Box, Failed, FailureKind, Notice, Options, Outcome, Request
@@ -73,21 +74,48 @@ def test_closing_while_others_call() -> None:
             assert len(emitted) >= 4
 
 
+def refused_in(box: Box, *calls: Callable[[], None]) -> list[str]:
+    """What these calls say, where they are refused as they are to be."""
+    said = []
+    for forbidden in calls:
+        with pytest.raises(hookbox.Unsupported) as raised:
+            forbidden()
+        said.append(raised.value.code)
+    assert not box.closed
+    return said
+
+
 def test_closing_inside_a_callback_is_refused() -> None:
-    refused: list[hookbox.Error] = []
+    # On the thread that called.
+    refused: list[str] = []
     world: World
 
     def on_notice(notice: Notice) -> None:
-        for forbidden in (world.box.close, world.box.stop, world.box.start):
-            with pytest.raises(hookbox.Unsupported) as raised:
-                forbidden()
-            refused.append(raised.value)
+        refused.extend(refused_in(world.box, world.box.close))
 
     with World(HandSetClock(), on_notice=on_notice) as world:
         world.box.rotate_key(APP, lead=timedelta(0))
-        assert len(refused) == 3
-        assert not world.box.closed
+        assert refused == ["unsupported"]
         world.box.app(APP)
+
+
+def test_closing_inside_a_callback_of_hookboxs_threads_is_refused(endpoint: Endpoint) -> None:
+    refused: list[str] = []
+    told = threading.Event()
+
+    def on_notice(notice: Notice) -> None:
+        refused.extend(refused_in(box, box.start, box.stop, box.close))
+        told.set()
+
+    with hookbox.open_in_memory(endpoint.options(on_notice=on_notice)) as box:
+        box.create_app(APP)
+        webhook = box.create_webhook(APP, endpoint.url, verification_token=TOKEN, events=hookbox.ALL_EVENTS)
+        box.activate(APP, webhook.id)
+        endpoint.status = 410
+        box.start()
+        box.emit(APP, "user.created", "{}")
+        assert told.wait(PATIENCE.total_seconds())
+    assert refused == ["unsupported"] * 3
 
 
 class WaitingTransport(ScriptedTransport):
