@@ -76,10 +76,7 @@ impl hookbox_box {
     /// Closes the box: refuses new calls, stops the threads, and waits for the calls under way.
     fn close(&self, drain: Duration) -> Done {
         self.process.check()?;
-        if DEPTH.get() > 0 || crate::delivery::on_our_thread() {
-            let message = "close and free the box outside of its callbacks";
-            return Err(Error::Unsupported(message.into()).into());
-        }
+        refuse_callbacks()?;
         let hooks = {
             let mut gate = self.gate();
             gate.calls += usize::from(gate.hooks.is_some()); // Whoever closes is inside, too.
@@ -105,6 +102,16 @@ impl hookbox_box {
         }
         gate
     }
+}
+
+/// Refuses what waits for calls under way, or for hookbox's threads, on a thread that is inside of one:
+/// it would wait for itself.
+fn refuse_callbacks() -> Done {
+    if DEPTH.get() > 0 || crate::delivery::on_our_thread() {
+        let message = "start, stop, close and free the box outside of its callbacks";
+        return Err(Error::Unsupported(message.into()).into());
+    }
+    Ok(())
 }
 
 /// A call that is under way.
@@ -151,6 +158,26 @@ pub(super) unsafe fn call(
 ) -> hookbox_status {
     // SAFETY: by the contract.
     unsafe { guard(error, || reference(hooks, "hooks")?.inside(work)) }
+}
+
+/// As [`call`], for what must not be called from inside a callback.
+///
+/// # Safety
+/// As [`call`].
+pub(super) unsafe fn call_outside(
+    hooks: *const hookbox_box,
+    error: *mut *mut hookbox_error,
+    work: impl FnOnce(&Hookbox) -> Done,
+) -> hookbox_status {
+    // SAFETY: by the contract.
+    unsafe {
+        guard(error, || {
+            let hooks = reference(hooks, "hooks")?;
+            hooks.process.check()?;
+            refuse_callbacks()?;
+            hooks.inside(work)
+        })
+    }
 }
 
 /// Closes a box: stops its threads as hookbox_box_stop() does with `drain_ms`, and waits for calls
