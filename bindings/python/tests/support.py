@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 APP = "54e9ujn"
 TOKEN = "are-you-there"
-PATIENCE = timedelta(seconds=30)
+PATIENCE = timedelta(minutes=2)
 """More than any wait here takes, unless it is for ever."""
 VECTORS = Path(__file__).parents[3] / "tests" / "vectors"
 START = datetime(2025, 3, 15, 10, 30, tzinfo=timezone.utc)

@@ -91,11 +91,11 @@ def test_closing_inside_a_callback_is_refused() -> None:
     world: World
 
     def on_notice(notice: Notice) -> None:
-        refused.extend(refused_in(world.box, world.box.close))
+        refused.extend(refused_in(world.box, world.box.start, world.box.stop, world.box.close))
 
     with World(HandSetClock(), on_notice=on_notice) as world:
         world.box.rotate_key(APP, lead=timedelta(0))
-        assert refused == ["unsupported"]
+        assert refused == ["unsupported"] * 3
         world.box.app(APP)
 
 
@@ -206,10 +206,13 @@ def test_closing_of_a_box_that_nobody_has() -> None:
 
 
 def test_closing_at_exit() -> None:
-    # Threads, callbacks, and a program that forgets to close: it ends well, and is told of nothing.
+    # Threads, callbacks, and a program that forgets to close: it ends well, and the box is closed while
+    # Python still runs.
     printed = run_python(
         """
-import hookbox, sys
+import atexit
+atexit.register(lambda: print("closed" if box.closed else "open"))  # Called after what is registered later.
+import hookbox
 class Clock:
     def now(self):
         from datetime import datetime, timezone
@@ -220,7 +223,7 @@ box.start()
 print(box.emit("a", "user.created", "{}")[:4])
 """
     )
-    assert printed == "evt_\n"
+    assert printed == "evt_\nclosed\n"
 
 
 def test_closing_in_a_child_of_fork() -> None:
