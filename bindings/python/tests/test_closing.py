@@ -20,7 +20,7 @@ def test_closing_ends_its_use(box: Box) -> None:
     box.close()
     box.close()
     assert box.closed
-    uses = [
+    uses: list[Callable[[], object]] = [
         lambda: box.app(APP),
         lambda: box.emit(APP, "user.created", "{}"),
         box.start,

@@ -17,7 +17,7 @@ from hookbox import ReceivedEvent, Verifier
 from hookbox.wsgi import Receiver
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication
+    from _typeshed.wsgi import WSGIApplication
 
 JWKS = json.dumps({"keys": [public_jwk("k1")]})
 OTHER_JWKS = json.dumps({"keys": [public_jwk("k2")]})

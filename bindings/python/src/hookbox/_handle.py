@@ -44,7 +44,8 @@ class Handle:
     def __init__(self, hooks: CData) -> None:
         self._hooks = hooks
         self._life = _Life()
-        weakref.finalize(self, _let_go, hooks, self._life).atexit = False
+        net = weakref.finalize(self, _let_go, hooks, self._life)
+        net.atexit = False  # type: ignore[misc, unused-ignore]  # Older stubs have no such attribute.
         _open_boxes.add(self)
 
     def close(self, drain: timedelta = timedelta(seconds=5)) -> None:
