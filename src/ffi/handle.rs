@@ -76,7 +76,10 @@ impl hookbox_box {
     /// Closes the box: refuses new calls, stops the threads, and waits for the calls under way.
     fn close(&self, drain: Duration) -> Done {
         self.process.check()?;
-        refuse_callbacks()?;
+        if DEPTH.get() > 0 || crate::delivery::on_our_thread() {
+            let message = "close and free the box outside of its callbacks";
+            return Err(Error::Unsupported(message.into()).into());
+        }
         let hooks = {
             let mut gate = self.gate();
             gate.calls += usize::from(gate.hooks.is_some()); // Whoever closes is inside, too.
@@ -102,16 +105,6 @@ impl hookbox_box {
         }
         gate
     }
-}
-
-/// Refuses what waits for calls under way, or for hookbox's threads, on a thread that is inside of one:
-/// it would wait for itself.
-fn refuse_callbacks() -> Done {
-    if DEPTH.get() > 0 || crate::delivery::on_our_thread() {
-        let message = "start, stop, close and free the box outside of its callbacks";
-        return Err(Error::Unsupported(message.into()).into());
-    }
-    Ok(())
 }
 
 /// A call that is under way.
@@ -160,26 +153,6 @@ pub(super) unsafe fn call(
     unsafe { guard(error, || reference(hooks, "hooks")?.inside(work)) }
 }
 
-/// As [`call`], for what must not be called from inside a callback.
-///
-/// # Safety
-/// As [`call`].
-pub(super) unsafe fn call_outside(
-    hooks: *const hookbox_box,
-    error: *mut *mut hookbox_error,
-    work: impl FnOnce(&Hookbox) -> Done,
-) -> hookbox_status {
-    // SAFETY: by the contract.
-    unsafe {
-        guard(error, || {
-            let hooks = reference(hooks, "hooks")?;
-            hooks.process.check()?;
-            refuse_callbacks()?;
-            hooks.inside(work)
-        })
-    }
-}
-
 /// Closes a box: stops its threads as hookbox_box_stop() does with `drain_ms`, and waits for calls
 /// that other threads have under way. From then on every call but hookbox_box_free() returns
 /// HOOKBOX_CLOSED, no thread of hookbox runs, and no callback is called again. Closing twice is no
@@ -218,4 +191,23 @@ pub unsafe extern "C" fn hookbox_box_free(hooks: *mut hookbox_box) {
         // SAFETY: `hookbox_box::new` made it, and by the header nobody uses it any more.
         drop(unsafe { Box::from_raw(hooks) });
     }
+}
+
+/// As [`call`], for what waits for hookbox's threads: a callback under way on this thread may be what one
+/// of them waits for. (Theirs are refused by the box itself.)
+///
+/// # Safety
+/// As [`call`].
+pub(super) unsafe fn call_outside(
+    hooks: *const hookbox_box,
+    error: *mut *mut hookbox_error,
+    work: impl FnOnce(&Hookbox) -> Done,
+) -> hookbox_status {
+    if DEPTH.get() > 0 {
+        let message = "start and stop the box outside of its callbacks";
+        // SAFETY: by the contract.
+        return unsafe { guard(error, || Err(Error::Unsupported(message.into()).into())) };
+    }
+    // SAFETY: by the contract.
+    unsafe { call(hooks, error, work) }
 }
