@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
-from support import APP, PATIENCE, TOKEN, Endpoint, World
+from support import APP, PATIENCE, TOKEN, Endpoint
 
 import hookbox
 from hookbox import BatchStatus, Verifier
@@ -55,9 +54,3 @@ def test_lifecycle_survives_closing(tmp_path: Path, endpoint: Endpoint) -> None:
             box.emit(APP, "user.created", "{}")
         with pytest.raises(hookbox.ReadOnly):
             box.start()
-
-
-def test_lifecycle_waits_for_threads_that_run_only(world: World) -> None:
-    begun = time.monotonic()
-    assert not world.box.wait_idle(PATIENCE)
-    assert time.monotonic() - begun < PATIENCE.total_seconds() / 2

@@ -58,12 +58,9 @@ class Running(Handle):
         until = time.monotonic() + patience.total_seconds()
         idle = ffi.new("bool *")
         while True:
-            begun = time.monotonic()
-            left = max(0.0, min(SLICE_SECONDS, until - begun))
+            left = max(0.0, min(SLICE_SECONDS, until - time.monotonic()))
             call(lib.hookbox_box_wait_idle, self._hooks, int(left * 1000), idle)
-            # Back before its time: the threads do not run.
-            early = time.monotonic() - begun < left / 2
-            if idle[0] or early or left < SLICE_SECONDS:
+            if idle[0] or left < SLICE_SECONDS:
                 return bool(idle[0])
 
     def claim(self, limit: int = 100) -> list[Delivery]:
