@@ -222,3 +222,22 @@ pub unsafe extern "C" fn hookbox_box_free(hooks: *mut hookbox_box) {
         drop(unsafe { Box::from_raw(hooks) });
     }
 }
+
+/// As [`call`], for what waits for hookbox's threads: a callback under way on this thread may be what one
+/// of them waits for. (Theirs are refused by the box itself.)
+///
+/// # Safety
+/// As [`call`].
+pub(super) unsafe fn call_outside(
+    hooks: *const hookbox_box,
+    error: *mut *mut hookbox_error,
+    work: impl FnOnce(&Hookbox) -> Done,
+) -> hookbox_status {
+    if DEPTH.get() > 0 {
+        let message = "start and stop the box outside of its callbacks";
+        // SAFETY: by the contract.
+        return unsafe { guard(error, || Err(Error::Unsupported(message.into()).into())) };
+    }
+    // SAFETY: by the contract.
+    unsafe { call(hooks, error, work) }
+}

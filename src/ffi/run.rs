@@ -6,7 +6,7 @@ use crate::model::Timestamp;
 
 use super::boundary::Output;
 use super::error::hookbox_error;
-use super::handle::{call, hookbox_box};
+use super::handle::{call, call_outside, hookbox_box};
 use super::status::hookbox_status;
 use super::webhooks::millis;
 
@@ -20,7 +20,7 @@ pub unsafe extern "C" fn hookbox_box_start(
     error: *mut *mut hookbox_error,
 ) -> hookbox_status {
     // SAFETY: the caller keeps what the header says.
-    unsafe { call(hooks, error, |hooks| Ok(hooks.start()?)) }
+    unsafe { call_outside(hooks, error, |hooks| Ok(hooks.start()?)) }
 }
 
 /// Stops the threads: claims nothing more, waits up to `drain_ms` for requests in flight, breaks them
@@ -37,7 +37,7 @@ pub unsafe extern "C" fn hookbox_box_stop(
 ) -> hookbox_status {
     // SAFETY: the caller keeps what the header says.
     unsafe {
-        call(hooks, error, |hooks| {
+        call_outside(hooks, error, |hooks| {
             Ok(hooks.stop(Duration::from_millis(drain_ms))?)
         })
     }
