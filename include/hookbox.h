@@ -403,8 +403,8 @@ typedef struct hookbox_notice {
 } hookbox_notice;
 
 // Is told of a notice. It runs on hookbox's threads, and on those that call hookbox_box_poll() and
-// the like; several at once. It may call anything but hookbox_box_close() and _free(), and on
-// hookbox's own threads neither hookbox_box_start() nor _stop(). It must neither unwind nor longjmp.
+// the like; several at once. It may call anything but hookbox_box_start(), _stop(), _close() and
+// _free(), and must neither unwind nor longjmp.
 typedef void (*hookbox_on_notice)(void *user_data, const struct hookbox_notice *notice);
 
 // Ends a host's data. Called exactly once: when what it was registered with is replaced or freed, and
@@ -1529,7 +1529,7 @@ void hookbox_key_list_free(struct hookbox_key_list *list);
 
 // Starts the threads that deliver. Starting twice changes nothing.
 //
-// Errors: HOOKBOX_READ_ONLY; HOOKBOX_UNSUPPORTED from a callback on one of hookbox's own threads;
+// Errors: HOOKBOX_READ_ONLY; HOOKBOX_UNSUPPORTED from inside a callback;
 // HOOKBOX_INTERNAL when the operating system gives no thread.
 hookbox_status hookbox_box_start(struct hookbox_box *hooks, struct hookbox_error **error);
 
@@ -1537,8 +1537,7 @@ hookbox_status hookbox_box_start(struct hookbox_box *hooks, struct hookbox_error
 // then, and stores every result. When it returns, no thread of hookbox runs. May be started again.
 //
 // Errors: HOOKBOX_STORAGE_IO when the storage took no more results: what they belong to is sent again
-// when its lease ends. HOOKBOX_UNSUPPORTED from a callback on one of hookbox's own
-// threads.
+// when its lease ends. HOOKBOX_UNSUPPORTED from inside a callback.
 hookbox_status hookbox_box_stop(struct hookbox_box *hooks,
                                 uint64_t drain_ms,
                                 struct hookbox_error **error);

@@ -27,8 +27,8 @@ pub struct hookbox_notice {
 }
 
 /// Is told of a notice. It runs on hookbox's threads, and on those that call hookbox_box_poll() and
-/// the like; several at once. It may call anything but hookbox_box_close() and _free(), and on
-/// hookbox's own threads neither hookbox_box_start() nor _stop(). It must neither unwind nor longjmp.
+/// the like; several at once. It may call anything but hookbox_box_start(), _stop(), _close() and
+/// _free(), and must neither unwind nor longjmp.
 pub type hookbox_on_notice =
     Option<unsafe extern "C" fn(user_data: *mut c_void, notice: *const hookbox_notice)>;
 

@@ -12,7 +12,7 @@ use super::webhooks::millis;
 
 /// Starts the threads that deliver. Starting twice changes nothing.
 ///
-/// Errors: HOOKBOX_READ_ONLY; HOOKBOX_UNSUPPORTED from a callback on one of hookbox's own threads;
+/// Errors: HOOKBOX_READ_ONLY; HOOKBOX_UNSUPPORTED from inside a callback;
 /// HOOKBOX_INTERNAL when the operating system gives no thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hookbox_box_start(
@@ -27,8 +27,7 @@ pub unsafe extern "C" fn hookbox_box_start(
 /// then, and stores every result. When it returns, no thread of hookbox runs. May be started again.
 ///
 /// Errors: HOOKBOX_STORAGE_IO when the storage took no more results: what they belong to is sent again
-/// when its lease ends. HOOKBOX_UNSUPPORTED from a callback on one of hookbox's own
-/// threads.
+/// when its lease ends. HOOKBOX_UNSUPPORTED from inside a callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hookbox_box_stop(
     hooks: *mut hookbox_box,

@@ -25,7 +25,7 @@ def test_readme_names_every_method() -> None:
     named = set(re.findall(r"`(?:hookbox\.)?(\w+)`", table))
     methods = {name for name in dir(hookbox.Box) if not name.startswith("_")}
     assert methods - named == {
-        *("app_page", "webhook_page", "event_page", "batch_page", "attempt_page"),
+        *("app_page", "webhook_page", "event_page", "batch_page", "attempt_page", "api_key_page"),
         *("close", "closed"),
     }
     for name in named - methods:

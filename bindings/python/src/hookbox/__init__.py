@@ -58,6 +58,7 @@ from hookbox.host import (
 from hookbox.model import (
     ALL_EVENTS,
     Answered,
+    ApiKey,
     App,
     Attempt,
     Backlog,
@@ -89,6 +90,7 @@ __all__ = [
     "ALL_EVENTS",
     "ActivationFailed",
     "Answered",
+    "ApiKey",
     "App",
     "AppDisabled",
     "Attempt",

@@ -16,6 +16,7 @@ from hookbox._convert import (
 )
 from hookbox._library import CData
 from hookbox.model import (
+    ApiKey,
     App,
     Attempt,
     Backlog,
@@ -120,6 +121,21 @@ def key(given: CData) -> Key:
 def keys(given: CData) -> list[Key]:
     """Reads a `hookbox_key_list`."""
     return list(many(key, given.items, given.count))
+
+
+def api_key(given: CData) -> ApiKey:
+    """Reads a `hookbox_api_key`."""
+    return ApiKey(
+        id=text_out(given.id),
+        name=text_out(given.name),
+        app_id=text_out(given.app_id),
+        read_only=given.read_only,
+        requests_per_second=given.requests_per_second,
+        created_at=moment_out(given.created_at_ms),
+        expires_at=optional_moment_out(given.expires_at_ms),
+        revoked_at=optional_moment_out(given.revoked_at_ms),
+        last_used_at=optional_moment_out(given.last_used_at_ms),
+    )
 
 
 def batch(given: CData) -> Batch:

@@ -51,6 +51,11 @@ class Running(Handle):
         call(lib.hookbox_box_poll, self._hooks, now_ms, attempts, next_due)
         return Polled(int(attempts[0]), optional_moment_out(next_due[0]))
 
+    def interrupt(self) -> None:
+        """Makes calls of `poll` and `wait_idle` that other threads have under way return soon: the former
+        after the request at hand, the latter at once."""
+        call(lib.hookbox_box_interrupt, self._hooks)
+
     def wait_idle(self, patience: timedelta) -> bool:
         """Waits for at most `patience` until the threads have nothing to do: nothing in flight, nothing
         due. Gives whether that is so: not when they still have, or are not running. For scripts and tests:
@@ -58,9 +63,12 @@ class Running(Handle):
         until = time.monotonic() + patience.total_seconds()
         idle = ffi.new("bool *")
         while True:
-            left = max(0.0, min(SLICE_SECONDS, until - time.monotonic()))
+            begun = time.monotonic()
+            left = max(0.0, min(SLICE_SECONDS, until - begun))
             call(lib.hookbox_box_wait_idle, self._hooks, int(left * 1000), idle)
-            if idle[0] or left < SLICE_SECONDS:
+            # Back well before its time: somebody interrupts.
+            early = time.monotonic() - begun < left / 2
+            if idle[0] or early or left < SLICE_SECONDS:
                 return bool(idle[0])
 
     def claim(self, limit: int = 100) -> list[Delivery]:

@@ -32,6 +32,7 @@ class Status(IntEnum):
     INVALID_UTF8 = 119
     CLOSED = 120
     FORKED = 121
+    API_KEY_NOT_FOUND = 122
     STORAGE_BUSY = 200
     STORAGE_FULL = 201
     STORAGE_READ_ONLY = 202
@@ -101,7 +102,7 @@ class AppDisabled(Error):
 
 
 class NotFound(Error):
-    """No app, webhook, event, batch or key has this id, or retention has removed it."""
+    """No app, webhook, event, batch, key or API key has this id, or retention has removed it."""
 
     default_status = Status.APP_NOT_FOUND
 
@@ -218,6 +219,7 @@ CLASSES: dict[Status, type[Error]] = {
     Status.INVALID_UTF8: InvalidRequest,
     Status.CLOSED: Closed,
     Status.FORKED: Forked,
+    Status.API_KEY_NOT_FOUND: NotFound,
     Status.STORAGE_BUSY: StorageBusy,
     Status.STORAGE_FULL: StorageFull,
     Status.STORAGE_READ_ONLY: StorageError,

@@ -149,6 +149,27 @@ class Key:
     """`None` when that is not known yet."""
 
 
+@dataclass(frozen=True)
+class ApiKey:
+    """A key of the management API, without its secret part."""
+
+    id: str
+    """"hbk_…": the public beginning of the key itself."""
+    name: str
+    """What it is for."""
+    app_id: str
+    """The one app it is for; empty: every app."""
+    read_only: bool
+    """Whether it is for looking only."""
+    requests_per_second: int
+    """In the long run; twice as many may come at once."""
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    """To the minute."""
+
+
 class BatchStatus(IntEnum):
     """Where a batch stands."""
 
