@@ -65,7 +65,7 @@ struct NewKey {
     std::uint32_t bits = 0;
     /// The host's own instead (PEM); empty: hookbox makes one.
     std::string pem = {};
-    /// Its id; empty: a random UUID.
+    /// The id of that key; empty: a random UUID. A key that hookbox makes always has one of those.
     std::string kid = {};
 };
 
@@ -226,7 +226,8 @@ class Box {
     /// published, and `signer` signs. Errors: app_not_found, invalid_key.
     Result<Key> rotate_key_to_signer(std::string_view app, std::string_view public_jwk, std::shared_ptr<Signer> signer,
                                      std::chrono::milliseconds lead = {});
-    /// Signs with the host's signer: after each opening, for a key of rotate_key_to_signer(). Errors: as there.
+    /// Signs with the host's signer: after each opening, for a key of rotate_key_to_signer(). Until then deliveries
+    /// of that app wait. Errors: app_not_found when the text cannot be an app's id; invalid_key.
     Result<void> register_signer(std::string_view app, std::string_view kid, std::shared_ptr<Signer> signer);
     /// Retires a key: it signs no more, and is published for `overlap` more; with 0 it is revoked.
     /// Errors: key_not_found; invalid_request when no other key could sign.
