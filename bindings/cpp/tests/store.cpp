@@ -1,10 +1,12 @@
 // Goal: a box lives in a key-value store of the host's, and its failures come back as they are. Method: a std::map
-// under a lock, which can be told to fail; hookbox's conformance suite is run over C stores in tests/c.
+// under a lock, which can be told to fail; then hookbox's conformance suite over it.
+
+// The suite is in libraries that were built with the feature `testing`.
+#define HOOKBOX_TESTING
 
 #include "scenarios.hpp"
 
 #include <map>
-#include <shared_mutex>
 
 namespace {
 
@@ -14,25 +16,41 @@ using hookbox::Status;
 
 enum class Trouble { none, full, throws };
 
+using Rows = std::map<std::string, std::string, std::less<>>;
+
+// Readers keep the rows of when they began; one writer at a time changes a copy.
 class MapStore : public hookbox::KeyValueStore {
   public:
-    std::shared_mutex lock;
-    std::map<std::string, std::string, std::less<>> rows;
+    std::mutex writer;
     std::atomic<Trouble> trouble{Trouble::none};
     std::atomic<int> open{0};
 
     Result<std::unique_ptr<hookbox::KeyValueTransaction>> begin(bool write) override;
+
+    std::shared_ptr<const Rows> rows() {
+        std::lock_guard<std::mutex> lock(guard_);
+        return rows_;
+    }
+
+    void replace(Rows rows) {
+        std::lock_guard<std::mutex> lock(guard_);
+        rows_ = std::make_shared<const Rows>(std::move(rows));
+    }
+
+  private:
+    std::mutex guard_;
+    std::shared_ptr<const Rows> rows_ = std::make_shared<const Rows>();
 };
 
-// Readers share the map, a writer has it alone, and changes a copy.
 class MapTransaction : public hookbox::KeyValueTransaction {
   public:
     MapTransaction(MapStore &store, bool write) : store_(store), write_(write) {
         if (write_) {
-            store_.lock.lock();
-            changed_ = store_.rows;
-        } else {
-            store_.lock.lock_shared();
+            store_.writer.lock();
+        }
+        seen_ = store_.rows();
+        if (write_) {
+            changed_ = *seen_;
         }
         ++store_.open;
     }
@@ -40,9 +58,7 @@ class MapTransaction : public hookbox::KeyValueTransaction {
     ~MapTransaction() override {
         --store_.open;
         if (write_) {
-            store_.lock.unlock();
-        } else {
-            store_.lock.unlock_shared();
+            store_.writer.unlock();
         }
     }
 
@@ -83,24 +99,50 @@ class MapTransaction : public hookbox::KeyValueTransaction {
     }
 
     Result<void> commit() override {
-        store_.rows = std::move(changed_);
+        if (write_) {
+            store_.replace(std::move(changed_));
+        }
         return {};
     }
 
     void rollback() noexcept override {}
 
   private:
-    const std::map<std::string, std::string, std::less<>> &rows() const {
-        return write_ ? changed_ : store_.rows;
+    const Rows &rows() const {
+        return write_ ? changed_ : *seen_;
     }
 
     MapStore &store_;
     bool write_;
-    std::map<std::string, std::string, std::less<>> changed_;
+    std::shared_ptr<const Rows> seen_;
+    Rows changed_;
 };
 
 Result<std::unique_ptr<hookbox::KeyValueTransaction>> MapStore::begin(bool write) {
     return std::unique_ptr<hookbox::KeyValueTransaction>(std::make_unique<MapTransaction>(*this, write));
+}
+
+// hookbox's own suite: every promise of a storage, over the binding's border and back.
+void conformance() {
+    auto make_place = [](void *) -> void * { return new std::shared_ptr<MapStore>(std::make_shared<MapStore>()); };
+    auto open = [](void *place, hookbox_kv *out, hookbox_error **) -> hookbox_status {
+        *out = hookbox::detail::to_c(
+            std::shared_ptr<hookbox::KeyValueStore>(*static_cast<std::shared_ptr<MapStore> *>(place)));
+        return HOOKBOX_OK;
+    };
+    auto destroy_place = [](void *place) { delete static_cast<std::shared_ptr<MapStore> *>(place); };
+    std::size_t promises = 0;
+    std::vector<std::string> broken =
+        must(hookbox::detail::fetch<hookbox_texts>([&](hookbox_texts **out, hookbox_error **error) {
+            return hookbox_testing_kv_conformance(make_place, open, destroy_place, nullptr, false, true, &promises,
+                                                  out, error);
+        }));
+    for (const std::string &promise : broken) {
+        std::fprintf(stderr, "broken: %s\n", promise.c_str());
+    }
+    same(broken.size(), 0u);
+    check(promises > 50);
+    std::printf("  (%zu promises of a storage)\n", promises);
 }
 
 } // namespace
@@ -133,4 +175,5 @@ void store() {
     same(rows.use_count(), 1);
     hookbox::Box again = must(hookbox::Box::open_store(rows));
     same(must(again.event(event)).payload, R"({"n": 1})");
+    conformance();
 }
