@@ -134,8 +134,8 @@ void conformance() {
     std::size_t promises = 0;
     std::vector<std::string> broken =
         must(hookbox::detail::fetch<hookbox_texts>([&](hookbox_texts **out, hookbox_error **error) {
-            return hookbox_testing_kv_conformance(make_place, open, destroy_place, nullptr, false, true, &promises,
-                                                  out, error);
+            return hookbox_testing_kv_conformance(make_place, open, destroy_place, nullptr, false, true, &promises, out,
+                                                  error);
         }));
     for (const std::string &promise : broken) {
         std::fprintf(stderr, "broken: %s\n", promise.c_str());
