@@ -36,7 +36,7 @@ mod headers {
         "run",
         "records",
     ];
-    const EVERYDAY_TOO: [&str; 4] = ["claims", "explain", "upkeep", "verify"];
+    const EVERYDAY_TOO: [&str; 6] = ["claims", "explain", "upkeep", "verify", "api_keys", "api"];
     const EXTENSION: [&str; 5] = ["kv", "transport", "signer", "clock", "testing"];
 
     pub fn generate() {
@@ -230,6 +230,9 @@ static inline hookbox_str hookbox_id_str(const hookbox_id *id)
             "hookbox_new_event",
             "hookbox_outcome",
             "hookbox_verify_options",
+            "hookbox_new_api_key",
+            "hookbox_grant",
+            "hookbox_api_request",
         ];
         format!("{}{}", TEXT_MACROS.trim_start(), initialisers(&filled_in))
     }

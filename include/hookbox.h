@@ -139,6 +139,9 @@
 // This process is a child of fork(): the box is its parent's. Nothing was touched.
 #define HOOKBOX_FORKED 121
 
+// No API key has this id.
+#define HOOKBOX_API_KEY_NOT_FOUND 122
+
 // Another process held the database too long. Nothing was changed: try again.
 #define HOOKBOX_STORAGE_BUSY 200
 
@@ -321,6 +324,12 @@
 // HMAC or Ed25519 with the webhook's secrets: the Standard Webhooks profile.
 #define HOOKBOX_VERIFY_STANDARD 3
 
+// Prelude's API: /v2/session/apps/{app}/webhooks….
+#define HOOKBOX_API_PRELUDE 1
+
+// Fingerprint's API: /webhooks…, for the app of the key.
+#define HOOKBOX_API_FINGERPRINT 2
+
 // A webhook outbox. Thread-safe: any thread may call anything with it, at any time. It belongs to the
 // process that opened it: in a child of fork() every call returns HOOKBOX_FORKED and touches nothing.
 typedef struct hookbox_box hookbox_box;
@@ -395,7 +404,7 @@ typedef struct hookbox_notice {
 
 // Is told of a notice. It runs on hookbox's threads, and on those that call hookbox_box_poll() and
 // the like; several at once. It may call anything but hookbox_box_start(), _stop(), _close() and
-// _free() with the same box, and must neither unwind nor longjmp.
+// _free(), and must neither unwind nor longjmp.
 typedef void (*hookbox_on_notice)(void *user_data, const struct hookbox_notice *notice);
 
 // Ends a host's data. Called exactly once: when what it was registered with is replaced or freed, and
@@ -417,7 +426,7 @@ typedef struct hookbox_new_app {
     struct hookbox_str profile;
     // A signing key of the host's own (PEM, PKCS#8 or PKCS#1, 2048 bits or more); empty: hookbox makes one.
     struct hookbox_str key_pem;
-    // The id of that key (kid); empty: a random UUID. Only with key_pem.
+    // The id of that key (kid); empty: a random UUID. Not without key_pem.
     struct hookbox_str key_id;
 } hookbox_new_app;
 
@@ -887,6 +896,97 @@ typedef struct hookbox_challenge_answer {
     // Which app asks; empty when it does not say.
     struct hookbox_str app_id;
 } hookbox_challenge_answer;
+
+// What may be made as an API key. Clear it with zeros, set struct_size (HOOKBOX_NEW_API_KEY_INIT does
+// both): a key for every app, for everything, that never expires.
+typedef struct hookbox_new_api_key {
+    // sizeof(hookbox_new_api_key).
+    uint32_t struct_size;
+    // Requests a second in the long run: 1 to 10 000; 0 means 50. Twice as many may come at once.
+    uint32_t requests_per_second;
+    // What it is for: at most 100 characters.
+    struct hookbox_str name;
+    // The one app it is for; empty: every app.
+    struct hookbox_str app;
+    // From when on it is refused, in Unix milliseconds; 0 for never.
+    int64_t expires_at_ms;
+    // Whether it is for looking only.
+    bool read_only;
+} hookbox_new_api_key;
+
+// A key of the management API, without its secret part. Owned by the caller, or part of a page.
+// Immutable. Later versions may append members: do not copy it whole.
+typedef struct hookbox_api_key {
+    // Its id, "hbk_…": the public beginning of the key itself.
+    struct hookbox_str id;
+    // What it is for.
+    struct hookbox_str name;
+    // The one app it is for; empty: every app.
+    struct hookbox_str app_id;
+    // Whether it is for looking only.
+    bool read_only;
+    // Requests a second in the long run.
+    uint32_t requests_per_second;
+    // When it was made, in Unix milliseconds.
+    int64_t created_at_ms;
+    // From when on it is refused, in Unix milliseconds; 0 for never.
+    int64_t expires_at_ms;
+    // When it was revoked, in Unix milliseconds; 0 when it was not.
+    int64_t revoked_at_ms;
+    // When it was used last, to the minute, in Unix milliseconds; 0 for never.
+    int64_t last_used_at_ms;
+} hookbox_api_key;
+
+// One page of a listing of API keys. Owned by the caller: free it with hookbox_api_key_page_free().
+// Immutable.
+typedef struct hookbox_api_key_page {
+    // The keys, the oldest first; revoked and expired ones stay listed.
+    const struct hookbox_api_key *const *items;
+    // How many.
+    size_t count;
+    // For the next call; empty on the last page.
+    struct hookbox_str next_cursor;
+} hookbox_api_key_page;
+
+// What the sender of a request may do, for a program that has found that out by itself. Set struct_size
+// (HOOKBOX_GRANT_INIT does).
+typedef struct hookbox_grant {
+    // sizeof(hookbox_grant).
+    uint32_t struct_size;
+    // Looking only.
+    bool read_only;
+    // The one app it is for; empty: every app.
+    struct hookbox_str app;
+} hookbox_grant;
+
+// A request as a server received it. Set struct_size (HOOKBOX_API_REQUEST_INIT does).
+typedef struct hookbox_api_request {
+    // sizeof(hookbox_api_request).
+    uint32_t struct_size;
+    // The method.
+    struct hookbox_str method;
+    // Path and query, as in the request line; still percent-encoded.
+    struct hookbox_str target;
+    // The headers.
+    const struct hookbox_pair *headers;
+    // How many.
+    size_t header_count;
+    // The body: bytes. More than 1 MiB is never taken.
+    struct hookbox_str body;
+} hookbox_api_request;
+
+// What to answer. Owned by the caller: free it with hookbox_api_response_free(). Immutable. Later versions
+// may append members: do not copy it whole.
+typedef struct hookbox_api_response {
+    // The HTTP status.
+    uint16_t http_status;
+    // The headers; Content-Length and Date are the server's to add.
+    const struct hookbox_pair *headers;
+    // How many.
+    size_t header_count;
+    // The body: bytes.
+    struct hookbox_str body;
+} hookbox_api_response;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1371,9 +1471,10 @@ void hookbox_event_page_free(struct hookbox_event_page *page);
 
 // Publishes a new key now, which takes over signing after `lead_ms` (0: at once); the one before stays
 // published for the overlap of the options. hookbox makes the key (`bits`: 2048, 3072 or 4096; 0 means
-// 2048), or takes the PEM text given, under the id `kid` (empty: a random UUID). `out_key` may be NULL.
+// 2048) under a random id, or takes the PEM text given under the id `kid` (empty: a random one). `out_key`
+// may be NULL.
 //
-// Errors: HOOKBOX_APP_NOT_FOUND, HOOKBOX_INVALID_KEY; HOOKBOX_INVALID_REQUEST for a `kid` without a PEM.
+// Errors: HOOKBOX_APP_NOT_FOUND, HOOKBOX_INVALID_KEY.
 hookbox_status hookbox_key_rotate(struct hookbox_box *hooks,
                                   struct hookbox_str app,
                                   uint32_t bits,
@@ -1428,8 +1529,8 @@ void hookbox_key_list_free(struct hookbox_key_list *list);
 
 // Starts the threads that deliver. Starting twice changes nothing.
 //
-// Errors: HOOKBOX_READ_ONLY; HOOKBOX_UNSUPPORTED from inside a callback; HOOKBOX_INTERNAL when the
-// operating system gives no thread.
+// Errors: HOOKBOX_READ_ONLY; HOOKBOX_UNSUPPORTED from inside a callback;
+// HOOKBOX_INTERNAL when the operating system gives no thread.
 hookbox_status hookbox_box_start(struct hookbox_box *hooks, struct hookbox_error **error);
 
 // Stops the threads: claims nothing more, waits up to `drain_ms` for requests in flight, breaks them
@@ -1458,6 +1559,11 @@ hookbox_status hookbox_box_poll(struct hookbox_box *hooks,
                                 size_t *out_attempts,
                                 int64_t *out_next_due_ms,
                                 struct hookbox_error **error);
+
+// Makes calls of hookbox_box_poll() and hookbox_box_wait_idle() that other threads have under way return
+// soon: the former after the request at hand, the latter at once. For a language's way of cancelling.
+hookbox_status hookbox_box_interrupt(struct hookbox_box *hooks,
+                                     struct hookbox_error **error);
 
 // Waits for at most `patience_ms` until the threads have nothing to do: nothing in flight, nothing due.
 // `out_idle` gets whether that is so: false when they still have, or are not running. For scripts and
@@ -1667,6 +1773,57 @@ hookbox_status hookbox_answer_challenge(struct hookbox_str query,
 // Frees an answer. NULL is ignored.
 void hookbox_challenge_answer_free(struct hookbox_challenge_answer *answer);
 
+// Makes an API key. `out_secret` gets the key itself as one text: the only copy, since the box keeps a
+// digest. `out_key` gets its record, and may be NULL.
+//
+// Errors: HOOKBOX_INVALID_REQUEST, HOOKBOX_APP_NOT_FOUND.
+hookbox_status hookbox_api_key_create(struct hookbox_box *hooks,
+                                      const struct hookbox_new_api_key *new_key,
+                                      struct hookbox_texts **out_secret,
+                                      struct hookbox_api_key **out_key,
+                                      struct hookbox_error **error);
+
+// Lists API keys: those of one app, or all (empty); at most `limit` (1 to 1000; 0 means 100), after the
+// page that gave `cursor`.
+hookbox_status hookbox_api_key_list(const struct hookbox_box *hooks,
+                                    struct hookbox_str app,
+                                    struct hookbox_str cursor,
+                                    size_t limit,
+                                    struct hookbox_api_key_page **out_page,
+                                    struct hookbox_error **error);
+
+// Revokes an API key, for good. Revoking it again changes nothing.
+//
+// Errors: HOOKBOX_API_KEY_NOT_FOUND.
+hookbox_status hookbox_api_key_revoke(struct hookbox_box *hooks,
+                                      struct hookbox_str key,
+                                      struct hookbox_error **error);
+
+// Frees an API key's record that was given by itself. NULL is ignored.
+void hookbox_api_key_free(struct hookbox_api_key *key);
+
+// Frees a page and the records in it. NULL is ignored.
+void hookbox_api_key_page_free(struct hookbox_api_key_page *page);
+
+// Answers a request to the management API: a vendor's, HOOKBOX_API_PRELUDE or HOOKBOX_API_FINGERPRINT,
+// ours under /hookbox/v1, and the public key sets. Mount it in any server: give what came, send what is
+// given back, whatever its status.
+//
+// With `grant` NULL the request must carry one of the box's API keys (hookbox_api_key_create()); else the
+// program has authorized it by itself. Activating waits for the endpoint; everything else for the storage
+// alone.
+//
+// Errors: of the call itself only (HOOKBOX_INVALID_ARGUMENT, HOOKBOX_INVALID_UTF8, HOOKBOX_CLOSED …).
+hookbox_status hookbox_api_handle(struct hookbox_box *hooks,
+                                  int32_t dialect,
+                                  const struct hookbox_grant *grant,
+                                  const struct hookbox_api_request *request,
+                                  struct hookbox_api_response **out_response,
+                                  struct hookbox_error **error);
+
+// Frees an answer. NULL is ignored.
+void hookbox_api_response_free(struct hookbox_api_response *response);
+
 // A text out of a string literal, embedded NULs included.
 #ifdef __cplusplus
 #define HOOKBOX_STR(literal) (hookbox_str{(literal), sizeof(literal) - 1})
@@ -1715,6 +1872,21 @@ static inline hookbox_str hookbox_id_str(const hookbox_id *id)
 #define HOOKBOX_VERIFY_OPTIONS_INIT ([] { hookbox_verify_options it{}; it.struct_size = sizeof it; return it; }())
 #else
 #define HOOKBOX_VERIFY_OPTIONS_INIT {.struct_size = sizeof(hookbox_verify_options)}
+#endif
+#ifdef __cplusplus
+#define HOOKBOX_NEW_API_KEY_INIT ([] { hookbox_new_api_key it{}; it.struct_size = sizeof it; return it; }())
+#else
+#define HOOKBOX_NEW_API_KEY_INIT {.struct_size = sizeof(hookbox_new_api_key)}
+#endif
+#ifdef __cplusplus
+#define HOOKBOX_GRANT_INIT ([] { hookbox_grant it{}; it.struct_size = sizeof it; return it; }())
+#else
+#define HOOKBOX_GRANT_INIT {.struct_size = sizeof(hookbox_grant)}
+#endif
+#ifdef __cplusplus
+#define HOOKBOX_API_REQUEST_INIT ([] { hookbox_api_request it{}; it.struct_size = sizeof it; return it; }())
+#else
+#define HOOKBOX_API_REQUEST_INIT {.struct_size = sizeof(hookbox_api_request)}
 #endif
 
 #ifdef __cplusplus

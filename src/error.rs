@@ -1,6 +1,6 @@
 //! The one error type, with stable codes.
 
-use crate::model::{AppId, BatchId, BatchStatus, EventId, WebhookId};
+use crate::model::{ApiKeyId, AppId, BatchId, BatchStatus, EventId, WebhookId};
 
 /// The result of every fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -60,6 +60,9 @@ pub enum Error {
     /// The app has no signing key with this kid.
     #[error("The signing key was not found: `{0}`.")]
     KeyNotFound(String),
+    /// No API key has this id.
+    #[error("The API key was not found: `{0}`.")]
+    ApiKeyNotFound(ApiKeyId),
     /// The payload is not one JSON text.
     #[error("The payload is not valid JSON: {0}.")]
     InvalidPayload(String),
@@ -197,6 +200,7 @@ impl Error {
             Self::EventNotFound(_) => "event_not_found",
             Self::BatchNotFound(_) => "batch_not_found",
             Self::KeyNotFound(_) => "key_not_found",
+            Self::ApiKeyNotFound(_) => "api_key_not_found",
             Self::InvalidPayload(_) => "invalid_payload",
             Self::PayloadTooLarge { .. } => "payload_too_large",
             Self::BatchConflict { .. } => "batch_conflict",
@@ -224,18 +228,16 @@ impl Error {
             | Self::InvalidPayload(_)
             | Self::InvalidKey(_)
             | Self::NotAuthentic(_) => 400,
-            Self::SessionDisabled(_) => 403,
+            Self::SessionDisabled(_) | Self::ReadOnly => 403,
             Self::AppNotFound(_)
             | Self::WebhookNotFound(_)
             | Self::EventNotFound(_)
             | Self::BatchNotFound(_)
-            | Self::KeyNotFound(_) => 404,
+            | Self::KeyNotFound(_)
+            | Self::ApiKeyNotFound(_) => 404,
             Self::AppExists(_) | Self::BatchConflict { .. } | Self::LeaseLost(_) => 409,
             Self::PayloadTooLarge { .. } => 413,
-            Self::Storage {
-                fault: StorageFault::Busy | StorageFault::Full,
-                ..
-            } => 503,
+            _ if self.is_retryable() => 503,
             _ => 500,
         }
     }

@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 #![warn(missing_debug_implementations, clippy::pedantic)]
 
+pub mod api;
 pub mod clock;
 mod delivery;
 mod error;
@@ -11,6 +12,7 @@ mod error;
 pub mod ffi;
 mod hookbox;
 pub mod machine;
+pub mod metrics;
 pub mod model;
 mod process;
 mod registry;

@@ -173,11 +173,8 @@ impl World<'_> {
             ptr: c"/nowhere/b.db".as_ptr(),
             len: 13,
         };
-        let path = if path.len < 3 || path.len > isize::MAX as usize {
-            path
-        } else {
-            nowhere
-        };
+        let is_refused = path.ptr.is_null() || path.len == 0 || path.len > isize::MAX as usize;
+        let path = if is_refused { path } else { nowhere };
         // SAFETY: see `begin`.
         let well = unsafe {
             match how {
@@ -364,7 +361,10 @@ impl World<'_> {
             match which {
                 0 => drop(soup.rarely(4) && soup.plain(|e| hookbox_box_start(b, e))),
                 1 => drop(soup.plain(|e| hookbox_box_stop(b, number, e))),
-                2 => drop(soup.plain(|e| hookbox_box_wake(b, e))),
+                2 => {
+                    soup.plain(|e| hookbox_box_wake(b, e));
+                    soup.plain(|e| hookbox_box_interrupt(b, e));
+                }
                 3 => drop(
                     soup.plain(|e| hookbox_box_poll(b, now, &raw mut attempts, &raw mut due, e)),
                 ),

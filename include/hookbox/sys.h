@@ -233,7 +233,8 @@ hookbox_status hookbox_key_rotate_to_signer(hookbox_box *hooks,
 // Signs with the host's signer for a key that was added by hookbox_key_rotate_to_signer(). Until it is
 // registered, deliveries of that app wait. The table is copied; its destroy as there.
 //
-// Errors: HOOKBOX_APP_NOT_FOUND, HOOKBOX_INVALID_KEY.
+// Errors: HOOKBOX_APP_NOT_FOUND when the text cannot be an app's id; HOOKBOX_INVALID_KEY. Whether there is
+// such an app, with such a key, is not looked up.
 hookbox_status hookbox_key_register_signer(hookbox_box *hooks,
                                            hookbox_str app,
                                            hookbox_str kid,

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::error::Result;
-use crate::model::{AppId, EventId, Positions};
+use crate::model::{AppId, EventId, Positions, Timestamp};
 use crate::signing::Content;
 
 /// Bodies that are kept, and their bytes in all; a larger one is kept by nobody.
@@ -20,6 +20,8 @@ pub(super) struct Assembled {
     pub(super) content: Content,
     /// The id of the first event.
     pub(super) first_event: Option<EventId>,
+    /// When the first event was emitted.
+    pub(super) emitted_at: Option<Timestamp>,
 }
 
 /// The bodies that were made last.
@@ -106,6 +108,7 @@ mod tests {
         Assembled {
             content: Content::new(vec![b'x'; bytes]),
             first_event: None,
+            emitted_at: None,
         }
     }
 

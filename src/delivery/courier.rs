@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::error::{Error, Result, StorageFault};
 use crate::machine::{ControlHeaders, judge};
+use crate::metrics::Counters;
 use crate::model::{
     Attempt, AttemptResult, EXCERPT_BYTES_MAX, Envelope, FailureKind, SignatureScheme, Timestamp,
     WebhookSecrets,
@@ -25,12 +26,14 @@ pub(crate) struct Courier {
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) contents: Arc<Contents>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Courier {
     /// Sends one batch and waits for the answer. Never fails: whatever goes wrong is the settlement.
     pub(crate) fn deliver(&self, claimed: &Claimed) -> Settlement {
         let started = self.clock.now();
+        self.counters.sent();
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let request = self.prepare(claimed, started)?;
             self.transport.send(&request)
@@ -41,7 +44,8 @@ impl Courier {
                 "the delivery panicked; please report it",
             ))
         });
-        Self::settlement(claimed, started, self.clock.now(), result)
+        self.counters.returned();
+        self.settlement(claimed, started, self.clock.now(), result)
     }
 
     /// The signed request for a claimed batch.
@@ -60,6 +64,11 @@ impl Courier {
                 self.assemble(claimed)
             })
             .map_err(|error| failure(kind_of(&error), error))?;
+        if claimed.batch.attempts == 1
+            && let Some(emitted_at) = assembled.emitted_at
+        {
+            self.counters.began(now.since(emitted_at));
+        }
         // One event a request: the event is what receivers deduplicate. Else it is the batch.
         let id = match (profile.envelope, assembled.first_event) {
             (Envelope::Batch, _) | (_, None) => claimed.batch.id.to_string(),
@@ -90,6 +99,7 @@ impl Courier {
         Ok(Assembled {
             content: Content::new(body),
             first_event: events.first().map(|event| event.id),
+            emitted_at: events.first().map(|event| event.created_at),
         })
     }
 
@@ -125,6 +135,7 @@ impl Courier {
 
     /// What an attempt came to, for the storage.
     pub(crate) fn settlement(
+        &self,
         claimed: &Claimed,
         started: Timestamp,
         ended: Timestamp,
@@ -155,11 +166,14 @@ impl Courier {
             result,
             excerpt,
         };
-        Settlement {
+        let settlement = Settlement {
             batch_id: claimed.batch.id,
             fence: claimed.batch.fence,
             attempt: Some((attempt, outcome)),
-        }
+        };
+        self.counters
+            .attempted(&settlement, claimed.batch.positions.len());
+        settlement
     }
 
     /// Gives a claimed batch back unsent.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
+use crate::metrics::Standing;
 use crate::model::{AttemptResult, Notice, Timestamp};
 use crate::storage::{ClaimRequest, Claimed, Exchanged, Settlement};
 
@@ -117,6 +118,12 @@ impl Dispatcher {
         }
         self.see_slow();
         self.exchange();
+        self.parts.counters.stand(Standing {
+            claimed: self.in_flight,
+            unstored: self.unstored.len(),
+            backlogged: self.limited,
+            stalled: self.stall.is_some(),
+        });
         if self.stopping && self.in_flight == 0 && (self.unstored.is_empty() || self.gave_up()) {
             return Some(self.unstored.len());
         }
@@ -234,11 +241,15 @@ impl Dispatcher {
             return;
         }
         self.parts.inbox.begin();
+        let begun = self.parts.clock.monotonic();
         let exchanged = self.parts.random.seed().and_then(|seed| {
             self.parts
                 .storage
                 .exchange(now, seed, self.unstored.clone(), claim)
         });
+        let took = self.parts.clock.monotonic().duration_since(begun);
+        let refused = exchanged.as_ref().map(|exchanged| exchanged.lost.len());
+        self.parts.counters.exchanged(took, refused.ok());
         match exchanged {
             Ok(exchanged) => self.take_in(exchanged, claim),
             Err(error) => self.hold_up(&error),

@@ -1,5 +1,6 @@
 //! What wakes the dispatcher: new events, results, the wish to stop.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ pub(crate) struct Inbox {
     mail: Mutex<Mail>,
     changed: Condvar,
     idle: Condvar,
+    /// How often somebody asked those that wait to give up.
+    interrupts: AtomicU64,
 }
 
 /// What the engine has to say when it has nothing to do.
@@ -71,11 +74,25 @@ impl Inbox {
     /// Waits for at most `patience` until the engine has nothing to do.
     pub(crate) fn wait_idle(&self, patience: Duration) -> Option<Idle> {
         let busy = |mail: &mut Mail| mail.idle.is_none() || mail.woken || !mail.results.is_empty();
+        let before = self.interrupts();
+        let goes_on = |mail: &mut Mail| busy(mail) && self.interrupts() == before;
         let (mut mail, _) = self
             .idle
-            .wait_timeout_while(self.lock(), patience, busy)
+            .wait_timeout_while(self.lock(), patience, goes_on)
             .unwrap_or_else(PoisonError::into_inner);
         if busy(&mut mail) { None } else { mail.idle }
+    }
+
+    /// How often [`Inbox::interrupt`] was called.
+    pub(crate) fn interrupts(&self) -> u64 {
+        self.interrupts.load(Ordering::SeqCst)
+    }
+
+    /// Makes whoever waits for the engine to be idle give up.
+    pub(crate) fn interrupt(&self) {
+        let _mail = self.lock(); // Nobody is between looking and waiting.
+        self.interrupts.fetch_add(1, Ordering::SeqCst);
+        self.idle.notify_all();
     }
 
     /// Takes what has come in; waits for it for at most `patience`, and says meanwhile whether the

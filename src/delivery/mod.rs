@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, Random};
+use crate::metrics::Counters;
 use crate::model::Notice;
 use crate::storage::Storage;
 
@@ -48,6 +49,7 @@ pub(crate) struct EngineParts {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) on_notice: Option<OnNotice>,
     pub(crate) inbox: Arc<Inbox>,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) settings: EngineSettings,
 }
 

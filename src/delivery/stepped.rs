@@ -94,7 +94,10 @@ impl SteppedEngine {
                             number,
                         });
                     }
-                    Err(error) => Courier::settlement(&claimed, started, started, Err(error)),
+                    Err(error) => {
+                        let courier = &self.parts.courier;
+                        courier.settlement(&claimed, started, started, Err(error))
+                    }
                 }
             } else {
                 Courier::release(&claimed)
@@ -107,7 +110,8 @@ impl SteppedEngine {
     /// What came of a request.
     pub fn finish(&self, sent: &SteppedRequest, result: Result<Response, TransportError>) {
         let ended = self.parts.clock.now();
-        let settlement = Courier::settlement(&sent.claimed, sent.started, ended, result);
+        let courier = &self.parts.courier;
+        let settlement = courier.settlement(&sent.claimed, sent.started, ended, result);
         let failing = sent.claimed.failing;
         self.senders
             .report(&self.parts, sent.number, settlement, failing);

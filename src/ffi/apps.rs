@@ -27,7 +27,7 @@ pub struct hookbox_new_app {
     pub profile: hookbox_str,
     /// A signing key of the host's own (PEM, PKCS#8 or PKCS#1, 2048 bits or more); empty: hookbox makes one.
     pub key_pem: hookbox_str,
-    /// The id of that key (kid); empty: a random UUID. Only with key_pem.
+    /// The id of that key (kid); empty: a random UUID. Not without key_pem.
     pub key_id: hookbox_str,
 }
 
@@ -139,8 +139,9 @@ pub(super) unsafe fn new_key(bits: u32, pem: hookbox_str, kid: hookbox_str) -> D
         )
     };
     if pem.is_none() && kid.is_some() {
-        let message = "names a key of the program's own: give its PEM text too, or leave both out";
-        return Err(crate::error::Error::invalid("key_id", message).into());
+        let message =
+            "is for a key of the program's own: leave it empty where hookbox makes the key";
+        return Err(crate::error::Error::invalid("kid", message).into());
     }
     Ok(match pem {
         Some(pem) => NewKey::Import {

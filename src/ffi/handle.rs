@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::api::ApiKeys;
 use crate::error::Error;
 use crate::hookbox::Hookbox;
 use crate::process::Process;
@@ -29,9 +30,20 @@ pub struct hookbox_box {
 #[derive(Debug)]
 struct Gate {
     /// `None` when closed.
-    hooks: Option<Arc<Hookbox>>,
+    open: Option<Arc<Open>>,
     calls: usize,
 }
+
+/// What a box has while it is open.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) hooks: Arc<Hookbox>,
+    /// The management API's keys: they count requests, and so must be the same for all of them.
+    pub(super) keys: Arc<ApiKeys>,
+}
+
+/// How often whoever closes asks those inside to come out.
+const INTERRUPT_EVERY: Duration = Duration::from_millis(20);
 
 thread_local! {
     /// How many calls this thread is inside of: more than none in a callback.
@@ -40,10 +52,12 @@ thread_local! {
 
 impl hookbox_box {
     pub(super) fn new(hooks: Hookbox) -> *mut Self {
+        let hooks = Arc::new(hooks);
+        let keys = Arc::new(ApiKeys::new(Arc::clone(&hooks)));
         Box::into_raw(Box::new(Self {
             process: Process::current(),
             gate: Mutex::new(Gate {
-                hooks: Some(Arc::new(hooks)),
+                open: Some(Arc::new(Open { hooks, keys })),
                 calls: 0,
             }),
             left: Condvar::new(),
@@ -56,21 +70,18 @@ impl hookbox_box {
     }
 
     /// Runs a call inside of the box.
-    fn inside<T>(&self, work: impl FnOnce(&Hookbox) -> Done<T>) -> Done<T> {
+    fn inside<T>(&self, work: impl FnOnce(&Open) -> Done<T>) -> Done<T> {
         // Before the lock: in a child, a thread that held it is gone.
         self.process.check()?;
         if self.poisoned.load(Ordering::Relaxed) {
             return Err(Failure::Panic);
         }
         let inside = Inside::enter(self)?;
-        let hooks = inside.hooks.as_deref().ok_or(Failure::Closed)?;
-        match catch_unwind(AssertUnwindSafe(|| work(hooks))) {
-            Ok(done) => done,
-            Err(_) => {
-                self.poisoned.store(true, Ordering::Relaxed);
-                Err(Failure::Panic)
-            }
-        }
+        let open = inside.open.as_deref().ok_or(Failure::Closed)?;
+        catch_unwind(AssertUnwindSafe(|| work(open))).unwrap_or_else(|_| {
+            self.poisoned.store(true, Ordering::Relaxed);
+            Err(Failure::Panic)
+        })
     }
 
     /// Closes the box: refuses new calls, stops the threads, and waits for the calls under way.
@@ -80,30 +91,36 @@ impl hookbox_box {
             let message = "close and free the box outside of its callbacks";
             return Err(Error::Unsupported(message.into()).into());
         }
-        let hooks = {
+        let open = {
             let mut gate = self.gate();
-            gate.calls += usize::from(gate.hooks.is_some()); // Whoever closes is inside, too.
-            gate.hooks.take()
+            gate.calls += usize::from(gate.open.is_some()); // Whoever closes is inside, too.
+            gate.open.take()
         };
-        let Some(hooks) = hooks else {
-            drop(self.wait_for_calls(0)); // Somebody else closes, or has closed.
+        let Some(open) = open else {
+            while self.calls_above(0) {} // Somebody else closes, or has closed.
             return Ok(());
         };
-        let stopped = hooks.stop(drain);
-        drop(self.wait_for_calls(1));
+        // A panic must not leave the others waiting for this one to be done.
+        let stop = catch_unwind(AssertUnwindSafe(|| open.hooks.stop(drain)));
+        open.hooks.interrupt();
+        // Again and again, for whoever had come in but did not wait yet.
+        while self.calls_above(1) {
+            open.hooks.interrupt();
+        }
         // The last one there is: everything of the host's is let go before this returns.
-        drop(hooks);
+        drop(open);
         self.gate().calls = 0;
         self.left.notify_all();
-        Ok(stopped?)
+        Ok(stop.map_err(|_| Failure::Panic)??)
     }
 
-    fn wait_for_calls(&self, left: usize) -> MutexGuard<'_, Gate> {
-        let mut gate = self.gate();
-        while gate.calls > left {
-            gate = self.left.wait(gate).unwrap_or_else(PoisonError::into_inner);
-        }
-        gate
+    /// Whether there are more calls than these, after a while of waiting for them to end.
+    fn calls_above(&self, left: usize) -> bool {
+        let (gate, _) = self
+            .left
+            .wait_timeout_while(self.gate(), INTERRUPT_EVERY, |gate| gate.calls > left)
+            .unwrap_or_else(PoisonError::into_inner);
+        gate.calls > left
     }
 }
 
@@ -111,18 +128,18 @@ impl hookbox_box {
 struct Inside<'a> {
     of: &'a hookbox_box,
     /// `None` while it leaves.
-    hooks: Option<Arc<Hookbox>>,
+    open: Option<Arc<Open>>,
 }
 
 impl<'a> Inside<'a> {
     fn enter(of: &'a hookbox_box) -> Done<Self> {
         let mut gate = of.gate();
-        let hooks = Arc::clone(gate.hooks.as_ref().ok_or(Failure::Closed)?);
+        let open = Arc::clone(gate.open.as_ref().ok_or(Failure::Closed)?);
         gate.calls += 1;
         DEPTH.set(DEPTH.get() + 1);
         Ok(Self {
             of,
-            hooks: Some(hooks),
+            open: Some(open),
         })
     }
 }
@@ -131,7 +148,7 @@ impl Drop for Inside<'_> {
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get() - 1);
         // Before it counts as gone: whoever closes must have the last one.
-        drop(self.hooks.take());
+        drop(self.open.take());
         if !self.of.process.is_current() {
             return; // A callback forked, and this is the child: the lock may be held for ever.
         }
@@ -150,17 +167,20 @@ pub(super) unsafe fn call(
     work: impl FnOnce(&Hookbox) -> Done,
 ) -> hookbox_status {
     // SAFETY: by the contract.
-    unsafe { guard(error, || reference(hooks, "hooks")?.inside(work)) }
+    unsafe { call_open(hooks, error, |open| work(&open.hooks)) }
 }
 
-/// Refuses what a callback must not call: inside of it the thread is in a call of this library already,
-/// whether it polls or is told of something. (Hookbox's own threads are refused further inside.)
-pub(super) fn refuse_inside_a_callback() -> Done {
-    if DEPTH.get() > 1 {
-        let message = "start and stop the box outside of its callbacks";
-        return Err(Error::Unsupported(message.into()).into());
-    }
-    Ok(())
+/// As [`call`], for what needs more than the library's box.
+///
+/// # Safety
+/// As [`call`].
+pub(super) unsafe fn call_open(
+    hooks: *const hookbox_box,
+    error: *mut *mut hookbox_error,
+    work: impl FnOnce(&Open) -> Done,
+) -> hookbox_status {
+    // SAFETY: by the contract.
+    unsafe { guard(error, || reference(hooks, "hooks")?.inside(work)) }
 }
 
 /// Closes a box: stops its threads as hookbox_box_stop() does with `drain_ms`, and waits for calls
@@ -201,4 +221,23 @@ pub unsafe extern "C" fn hookbox_box_free(hooks: *mut hookbox_box) {
         // SAFETY: `hookbox_box::new` made it, and by the header nobody uses it any more.
         drop(unsafe { Box::from_raw(hooks) });
     }
+}
+
+/// As [`call`], for what waits for hookbox's threads: a callback under way on this thread may be what one
+/// of them waits for. (Theirs are refused by the box itself.)
+///
+/// # Safety
+/// As [`call`].
+pub(super) unsafe fn call_outside(
+    hooks: *const hookbox_box,
+    error: *mut *mut hookbox_error,
+    work: impl FnOnce(&Hookbox) -> Done,
+) -> hookbox_status {
+    if DEPTH.get() > 0 {
+        let message = "start and stop the box outside of its callbacks";
+        // SAFETY: by the contract.
+        return unsafe { guard(error, || Err(Error::Unsupported(message.into()).into())) };
+    }
+    // SAFETY: by the contract.
+    unsafe { call(hooks, error, work) }
 }

@@ -96,9 +96,10 @@ pub(super) unsafe fn key_id(kid: hookbox_str) -> Done<KeyId> {
 
 /// Publishes a new key now, which takes over signing after `lead_ms` (0: at once); the one before stays
 /// published for the overlap of the options. hookbox makes the key (`bits`: 2048, 3072 or 4096; 0 means
-/// 2048), or takes the PEM text given, under the id `kid` (empty: a random UUID). `out_key` may be NULL.
+/// 2048) under a random id, or takes the PEM text given under the id `kid` (empty: a random one). `out_key`
+/// may be NULL.
 ///
-/// Errors: HOOKBOX_APP_NOT_FOUND, HOOKBOX_INVALID_KEY; HOOKBOX_INVALID_REQUEST for a `kid` without a PEM.
+/// Errors: HOOKBOX_APP_NOT_FOUND, HOOKBOX_INVALID_KEY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hookbox_key_rotate(
     hooks: *mut hookbox_box,

@@ -10,14 +10,18 @@
 //! This is the one module with `unsafe` code. Its functions rely on what every C function relies on,
 //! and the header says: a pointer is NULL or points to what its type says, is valid until the call
 //! returns, and what was freed is not used again. NULL itself, misaligned pointers, texts that are
-//! not UTF-8, unknown numbers and sizes, and closed boxes are refused with a status.
+//! not UTF-8, unknown numbers and sizes, and closed boxes are refused with a status. The doc comments are
+//! C's: they have no backticks.
 #![allow(
     unsafe_code,
     non_camel_case_types,
+    clippy::doc_markdown,
     clippy::missing_safety_doc,
     clippy::must_use_candidate
 )]
 
+pub mod api;
+pub mod api_keys;
 pub mod apps;
 mod boundary;
 pub mod claims;

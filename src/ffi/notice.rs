@@ -28,7 +28,7 @@ pub struct hookbox_notice {
 
 /// Is told of a notice. It runs on hookbox's threads, and on those that call hookbox_box_poll() and
 /// the like; several at once. It may call anything but hookbox_box_start(), _stop(), _close() and
-/// _free() with the same box, and must neither unwind nor longjmp.
+/// _free(), and must neither unwind nor longjmp.
 pub type hookbox_on_notice =
     Option<unsafe extern "C" fn(user_data: *mut c_void, notice: *const hookbox_notice)>;
 

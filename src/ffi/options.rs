@@ -302,17 +302,19 @@ pub unsafe extern "C" fn hookbox_options_set_postgres_pool(
     error: *mut *mut hookbox_error,
 ) -> hookbox_status {
     // SAFETY: as `set` needs it.
-    unsafe { set(options, error, |it| postgres_pool(it, connections)) }
-}
-
-#[cfg(feature = "postgres")]
-fn postgres_pool(it: &mut hookbox_options, connections: usize) -> Done {
-    it.change(|options| options.postgres_pool(connections));
-    Ok(())
+    unsafe {
+        set(options, error, |it| {
+            #[cfg(feature = "postgres")]
+            it.change(|options| options.postgres_pool(connections));
+            #[cfg(not(feature = "postgres"))]
+            unsupported(it, connections)?;
+            Ok(())
+        })
+    }
 }
 
 #[cfg(not(feature = "postgres"))]
-fn postgres_pool(_it: &mut hookbox_options, _connections: usize) -> Done {
+fn unsupported(_it: &hookbox_options, _connections: usize) -> Done {
     let message = "this library was built without the feature `postgres`";
     Err(crate::error::Error::Unsupported(message.into()).into())
 }

@@ -6,26 +6,21 @@ use crate::model::Timestamp;
 
 use super::boundary::Output;
 use super::error::hookbox_error;
-use super::handle::{call, hookbox_box, refuse_inside_a_callback};
+use super::handle::{call, call_outside, hookbox_box};
 use super::status::hookbox_status;
 use super::webhooks::millis;
 
 /// Starts the threads that deliver. Starting twice changes nothing.
 ///
-/// Errors: HOOKBOX_READ_ONLY; HOOKBOX_UNSUPPORTED from inside a callback; HOOKBOX_INTERNAL when the
-/// operating system gives no thread.
+/// Errors: HOOKBOX_READ_ONLY; HOOKBOX_UNSUPPORTED from inside a callback;
+/// HOOKBOX_INTERNAL when the operating system gives no thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hookbox_box_start(
     hooks: *mut hookbox_box,
     error: *mut *mut hookbox_error,
 ) -> hookbox_status {
     // SAFETY: the caller keeps what the header says.
-    unsafe {
-        call(hooks, error, |hooks| {
-            refuse_inside_a_callback()?;
-            Ok(hooks.start()?)
-        })
-    }
+    unsafe { call_outside(hooks, error, |hooks| Ok(hooks.start()?)) }
 }
 
 /// Stops the threads: claims nothing more, waits up to `drain_ms` for requests in flight, breaks them
@@ -41,8 +36,7 @@ pub unsafe extern "C" fn hookbox_box_stop(
 ) -> hookbox_status {
     // SAFETY: the caller keeps what the header says.
     unsafe {
-        call(hooks, error, |hooks| {
-            refuse_inside_a_callback()?;
+        call_outside(hooks, error, |hooks| {
             Ok(hooks.stop(Duration::from_millis(drain_ms))?)
         })
     }
@@ -92,6 +86,22 @@ pub unsafe extern "C" fn hookbox_box_poll(
             let polled = hooks.poll(now)?;
             attempts.set(polled.attempts);
             next_due.set(millis(polled.next_due));
+            Ok(())
+        })
+    }
+}
+
+/// Makes calls of hookbox_box_poll() and hookbox_box_wait_idle() that other threads have under way return
+/// soon: the former after the request at hand, the latter at once. For a language's way of cancelling.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hookbox_box_interrupt(
+    hooks: *mut hookbox_box,
+    error: *mut *mut hookbox_error,
+) -> hookbox_status {
+    // SAFETY: the caller keeps what the header says.
+    unsafe {
+        call(hooks, error, |hooks| {
+            hooks.interrupt();
             Ok(())
         })
     }

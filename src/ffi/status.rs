@@ -53,6 +53,8 @@ pub const HOOKBOX_INVALID_UTF8: i32 = 119;
 pub const HOOKBOX_CLOSED: i32 = 120;
 /// This process is a child of fork(): the box is its parent's. Nothing was touched.
 pub const HOOKBOX_FORKED: i32 = 121;
+/// No API key has this id.
+pub const HOOKBOX_API_KEY_NOT_FOUND: i32 = 122;
 
 /// Another process held the database too long. Nothing was changed: try again.
 pub const HOOKBOX_STORAGE_BUSY: i32 = 200;
@@ -103,6 +105,7 @@ pub(super) const fn status_of(error: &Error) -> hookbox_status {
         Error::EventNotFound(_) => HOOKBOX_EVENT_NOT_FOUND,
         Error::BatchNotFound(_) => HOOKBOX_BATCH_NOT_FOUND,
         Error::KeyNotFound(_) => HOOKBOX_KEY_NOT_FOUND,
+        Error::ApiKeyNotFound(_) => HOOKBOX_API_KEY_NOT_FOUND,
         Error::InvalidPayload(_) => HOOKBOX_INVALID_PAYLOAD,
         Error::PayloadTooLarge { .. } => HOOKBOX_PAYLOAD_TOO_LARGE,
         Error::BatchConflict { .. } => HOOKBOX_BATCH_CONFLICT,

@@ -40,7 +40,16 @@ impl Hookbox {
     /// As [`Hookbox::emit`]; [`Error::InvalidRequest`] for too many.
     pub fn emit_many(&self, app: &str, events: Vec<NewEvent>) -> Result<Vec<EventId>> {
         let app = app_id(app)?;
-        let ids = self.storage.emit(&app, self.prepare(events)?)?;
+        let prepared = self.prepare(events)?;
+        let own_ids: Vec<EventId> = prepared.iter().map(|event| event.id).collect();
+        let begun = self.options.clock.monotonic();
+        let emitted = self.storage.emit(&app, prepared);
+        let took = self.options.clock.monotonic().duration_since(begun);
+        // An id that is not its own is that of an event stored before.
+        let fresh = |ids: &Vec<EventId>| ids.iter().zip(&own_ids).filter(|(a, b)| a == b).count();
+        self.counters
+            .emitted(took, emitted.as_ref().ok().map(fresh));
+        let ids = emitted?;
         self.wake();
         Ok(ids)
     }

@@ -1,9 +1,11 @@
 //! The facade: one struct, a file of methods for each concern.
 
+mod api_keys;
 mod apps;
 mod explain;
 mod keys;
 mod log;
+mod measure;
 mod options;
 mod records;
 mod run;
@@ -13,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::delivery::{Courier, Engine, EngineParts, EngineSettings, Inbox};
 use crate::error::Result;
+use crate::metrics::Counters;
 use crate::model::{AppId, Timestamp};
 use crate::process::Process;
 use crate::signing::KeyStore;
@@ -40,6 +43,7 @@ pub struct Hookbox {
     /// Replaced when a stop had to break its connections.
     courier: Mutex<Arc<Courier>>,
     inbox: Arc<Inbox>,
+    counters: Arc<Counters>,
     engine: Mutex<Option<Engine>>,
 }
 
@@ -61,6 +65,7 @@ impl Hookbox {
             Arc::clone(&sealer),
             Arc::clone(&options.random),
         ));
+        let counters = Arc::<Counters>::default();
         let courier = Courier {
             storage: Arc::clone(&storage),
             transport: options.make_transport()?,
@@ -68,6 +73,7 @@ impl Hookbox {
             sealer,
             clock: Arc::clone(&options.clock),
             contents: Arc::default(),
+            counters: Arc::clone(&counters),
         };
         let inbox = Arc::<Inbox>::default();
         let to_wake = Arc::clone(&inbox);
@@ -79,10 +85,12 @@ impl Hookbox {
             keys,
             courier: Mutex::new(Arc::new(courier)),
             inbox,
+            counters,
             engine: Mutex::default(),
         })
     }
 
+    /// The time, by the box's clock.
     pub(crate) fn now(&self) -> Timestamp {
         self.options.clock.now()
     }
@@ -99,6 +107,7 @@ impl Hookbox {
             random: Arc::clone(&self.options.random),
             on_notice: self.options.on_notice.clone(),
             inbox: Arc::clone(&self.inbox),
+            counters: Arc::clone(&self.counters),
             settings: EngineSettings {
                 workers: self.options.workers,
                 slow_max: self.options.slow_requests_max,

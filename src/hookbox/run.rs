@@ -109,6 +109,7 @@ impl Hookbox {
                 sealer: Arc::clone(&courier.sealer),
                 clock: Arc::clone(&courier.clock),
                 contents: Arc::clone(&courier.contents),
+                counters: Arc::clone(&self.counters),
             });
         }
         Ok(stopped.unstored)
@@ -138,6 +139,7 @@ impl Hookbox {
         let mut attempts = 0;
         let mut results = Vec::new();
         let mut failing_too = false;
+        let interrupts = self.inbox.interrupts();
         loop {
             // Requests take time, and a lease counts from the claim.
             let now = now.max(self.now());
@@ -147,12 +149,20 @@ impl Hookbox {
                 batches_max: 1,
                 failing_max: usize::from(failing_too),
             };
-            let exchanged = self.exchange(now, std::mem::take(&mut results), Some(claim))?;
+            let go_on = self.inbox.interrupts() == interrupts;
+            let claim = Some(claim).filter(|_| go_on);
+            let exchanged = self.exchange(now, std::mem::take(&mut results), claim)?;
             match exchanged.claimed.first() {
                 Some(claimed) => {
                     attempts += 1;
                     results.push(self.courier().deliver(claimed));
                     failing_too = attempts % 4 == 3;
+                }
+                None if !go_on => {
+                    return Ok(Polled {
+                        attempts,
+                        next_due: Some(now),
+                    });
                 }
                 None if exchanged.more => {}
                 None if !failing_too => failing_too = true,
@@ -164,6 +174,12 @@ impl Hookbox {
                 }
             }
         }
+    }
+
+    /// Makes calls of [`Hookbox::poll`] and [`Hookbox::wait_idle`] that other threads have under way
+    /// return soon: the former after the request at hand, the latter at once.
+    pub fn interrupt(&self) {
+        self.inbox.interrupt();
     }
 
     /// Waits for at most `patience` until the threads have nothing to do: nothing in flight, nothing
@@ -194,7 +210,7 @@ impl Hookbox {
                     request,
                     started: now,
                 }),
-                Err(error) => failed.push(Courier::settlement(&claimed, now, now, Err(error))),
+                Err(error) => failed.push(courier.settlement(&claimed, now, now, Err(error))),
             }
         }
         // What was prepared is the host's to send, even if this fails: those leases end by themselves.
@@ -214,7 +230,8 @@ impl Hookbox {
         result: std::result::Result<Response, TransportError>,
     ) -> Result<()> {
         let now = self.now();
-        let settlement = Courier::settlement(&delivery.claimed, delivery.started, now, result);
+        let (claimed, started) = (&delivery.claimed, delivery.started);
+        let settlement = self.courier().settlement(claimed, started, now, result);
         let exchanged = self.exchange(now, vec![settlement], None)?;
         if exchanged.lost.is_empty() {
             self.wake();
@@ -230,9 +247,13 @@ impl Hookbox {
         results: Vec<Settlement>,
         claim: Option<ClaimRequest>,
     ) -> Result<Exchanged> {
-        let exchanged = self
-            .storage
-            .exchange(now, self.options.random.seed()?, results, claim)?;
+        let seed = self.options.random.seed()?;
+        let begun = self.options.clock.monotonic();
+        let exchanged = self.storage.exchange(now, seed, results, claim);
+        let took = self.options.clock.monotonic().duration_since(begun);
+        let refused = exchanged.as_ref().map(|exchanged| exchanged.lost.len());
+        self.counters.exchanged(took, refused.ok());
+        let exchanged = exchanged?;
         if !exchanged.notices.is_empty() {
             let parts = self.parts();
             exchanged

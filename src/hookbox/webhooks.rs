@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::model::{
-    AppId, EventType, Events, NewWebhook, Profile, Secret, SignatureScheme, Timestamp,
+    App, AppId, EventType, Events, NewWebhook, Profile, Secret, SignatureScheme, Timestamp,
     Verification, Webhook, WebhookId, WebhookSecrets, WebhookUpdate,
 };
 use crate::registry::{
@@ -74,6 +74,11 @@ impl Hookbox {
         };
         self.storage.create_webhook(stored)?;
         Ok(webhook)
+    }
+
+    /// Holds a URL against the rules for an app's webhooks.
+    pub(crate) fn check_url(&self, app: &App, url: &str) -> Result<()> {
+        parse_url(url, &app.profile, &self.options.addresses).map(|_| ())
     }
 
     /// Reads a webhook.

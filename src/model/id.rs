@@ -148,11 +148,11 @@ impl BatchId {
     }
 }
 
-fn ulid_of(now: Timestamp, random: u128) -> Ulid {
+pub(super) fn ulid_of(now: Timestamp, random: u128) -> Ulid {
     Ulid::from_parts(u64::try_from(now.as_millis()).unwrap_or(0), random)
 }
 
-fn ulid_text(ulid: Ulid) -> String {
+pub(super) fn ulid_text(ulid: Ulid) -> String {
     let mut text = ulid.to_string();
     text.make_ascii_lowercase();
     text
@@ -164,7 +164,7 @@ fn parse_ulid(text: &str) -> Option<Ulid> {
     (ulid_text(ulid) == text).then_some(ulid)
 }
 
-fn parse_prefixed(prefix: &str, text: &str) -> Result<Ulid, Error> {
+pub(super) fn parse_prefixed(prefix: &str, text: &str) -> Result<Ulid, Error> {
     text.strip_prefix(prefix)
         .and_then(parse_ulid)
         .ok_or_else(|| {

@@ -1,6 +1,7 @@
 //! Plain data: ids, times, and what each word of the design means. No I/O, no rules but those
 //! that keep a value well formed.
 
+mod api_key;
 mod app;
 mod attempt;
 mod batch;
@@ -17,6 +18,7 @@ mod time;
 mod url;
 mod webhook;
 
+pub use api_key::{ApiKey, ApiKeyId, CreatedApiKey, NewApiKey};
 pub use app::{App, AppState};
 pub use attempt::{Attempt, AttemptResult, EXCERPT_BYTES_MAX, FailureKind};
 pub use batch::{Batch, BatchStatus, EndReason};

@@ -32,15 +32,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use rows::{
-    AttemptFilter, BacklogRow, BatchCounts, BatchFilter, EventFilter, Page, PageRequest,
-    StorageStats, WebhookFilter,
+    ApiKeyFilter, AttemptFilter, BacklogRow, BatchCounts, BatchFilter, EventFilter, Page,
+    PageRequest, StorageStats, StoredApiKey, WebhookFilter,
 };
 
 use crate::error::Result;
 use crate::machine::{Outcome, lease_span};
 use crate::model::{
-    App, AppId, AppState, Attempt, Batch, BatchId, DeliveryPolicy, Event, EventId, EventType,
-    KeyId, NewEvent, Notice, Positions, SigningKey, Timestamp, Webhook, WebhookId,
+    ApiKey, ApiKeyId, App, AppId, AppState, Attempt, Batch, BatchId, DeliveryPolicy, Event,
+    EventId, EventType, KeyId, NewEvent, Notice, Positions, SigningKey, Timestamp, Webhook,
+    WebhookId,
 };
 
 /// A signing key with its private part as the keyring sealed it.
@@ -193,7 +194,7 @@ pub trait Storage: Debug + Send + Sync {
     /// [`crate::Error::AppNotFound`].
     fn set_app_state(&self, id: &AppId, state: AppState) -> Result<App>;
 
-    /// Deletes an app with its keys, webhooks, events, batches and attempts. In slices: if it is
+    /// Deletes an app with its keys, the API keys for it, its webhooks, events, batches and attempts. In slices: if it is
     /// interrupted the app is left disabled, and deleting it again goes on.
     ///
     /// # Errors
@@ -224,6 +225,37 @@ pub trait Storage: Debug + Send + Sync {
     /// # Errors
     /// [`crate::Error::AppNotFound`], and what `edit` returns.
     fn edit_keys(&self, app: &AppId, edit: EditKeys) -> Result<Vec<StoredKey>>;
+
+    /// Adds an API key.
+    ///
+    /// # Errors
+    /// [`crate::Error::AppNotFound`] where the app that it is for is not there.
+    fn create_api_key(&self, key: StoredApiKey) -> Result<()>;
+
+    /// Reads an API key as it is now, whoever changed it last: by its id, the cost of one look-up.
+    ///
+    /// # Errors
+    /// [`crate::Error::ApiKeyNotFound`].
+    fn get_api_key(&self, id: &ApiKeyId) -> Result<StoredApiKey>;
+
+    /// Lists API keys in order of id, revoked and expired ones too.
+    ///
+    /// # Errors
+    /// Storage errors only.
+    fn list_api_keys(&self, filter: ApiKeyFilter, page: PageRequest) -> Result<Page<ApiKey>>;
+
+    /// Revokes an API key. One that is revoked keeps the time it has.
+    ///
+    /// # Errors
+    /// [`crate::Error::ApiKeyNotFound`].
+    fn revoke_api_key(&self, id: &ApiKeyId, now: Timestamp) -> Result<ApiKey>;
+
+    /// Notes that an API key was used at a time, unless a later one is noted. A key that is gone is
+    /// passed over.
+    ///
+    /// # Errors
+    /// Storage errors only.
+    fn note_api_key_use(&self, id: &ApiKeyId, at: Timestamp) -> Result<()>;
 
     /// Registers a webhook. If it is active at once, it is owed what is emitted from now on.
     ///

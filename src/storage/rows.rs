@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::model::{BatchId, BatchStatus, Environment, EventType, Health, Timestamp, WebhookId};
+use crate::model::{
+    ApiKey, AppId, BatchId, BatchStatus, Environment, EventType, Health, Timestamp, WebhookId,
+};
 
 /// Which part of a listing: at most `limit` rows, after the row a cursor names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +100,31 @@ impl<T> Page<T> {
             next_cursor,
         }
     }
+}
+
+/// An API key with the digest of its secret part.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredApiKey {
+    /// The key.
+    pub key: ApiKey,
+    /// SHA-256 of its secret part.
+    pub digest: [u8; 32],
+}
+
+/// A digest opens nothing, but it is nobody's business either.
+impl std::fmt::Debug for StoredApiKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredApiKey")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which API keys.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ApiKeyFilter {
+    /// Those for this app only, without those for every app.
+    pub scope: Option<AppId>,
 }
 
 /// Which webhooks.

@@ -7,11 +7,11 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result, StorageFault};
 use crate::model::{
-    App, AppState, Attempt, AttemptResult, Batch, BatchStatus, DeliveryMode, EndReason, Event,
-    FailureKind, Health, SigningKey, Timestamp, Webhook,
+    ApiKey, App, AppState, Attempt, AttemptResult, Batch, BatchStatus, DeliveryMode, EndReason,
+    Event, FailureKind, Health, SigningKey, Timestamp, Webhook,
 };
 use crate::storage::tables::WebhookState;
-use crate::storage::{StoredKey, StoredWebhook};
+use crate::storage::{StoredApiKey, StoredKey, StoredWebhook};
 
 /// A row as an engine's client gives it: columns by name. A column that is missing, or of another
 /// type, is a bad row.
@@ -125,6 +125,27 @@ pub(super) fn key(row: &impl SqlRow) -> Result<StoredKey> {
             published_until: time_or_null(row, "published_until")?,
         },
         sealed,
+    })
+}
+
+pub(super) fn api_key(row: &impl SqlRow) -> Result<StoredApiKey> {
+    let app = row.text("app_id")?;
+    let digest = row.bytes("digest")?.try_into();
+    Ok(StoredApiKey {
+        digest: digest.map_err(|_| bad_row("digest", "must have 32 bytes"))?,
+        key: ApiKey {
+            id: parsed(row, "id")?,
+            name: text(row, "name")?.to_owned(),
+            scope: app
+                .map(|text| text.parse().map_err(|error| bad_row("app_id", error)))
+                .transpose()?,
+            read_only: row.flag("read_only")?,
+            requests_per_second: number(row, "requests_per_second")?,
+            created_at: time(row, "created_at")?,
+            expires_at: time_or_null(row, "expires_at")?,
+            revoked_at: time_or_null(row, "revoked_at")?,
+            last_used_at: time_or_null(row, "last_used_at")?,
+        },
     })
 }
 

@@ -4,8 +4,10 @@
 //! and the deliveries of the others neither wait nor get lost. Method: one box with default options
 //! (but loopback allowed) delivers to a process of servers: to the healthy ones alone, then to all of
 //! them, from the moment at which the hostile are met first; the runs are compared. `--full` for more
-//! of everything; `cargo test --test enemies` for a short run.
+//! of everything; `cargo test --test enemies` for a short run. Hostile clients of `hookbox serve` come after
+//! (`clients.rs`); `-- clients` for them alone.
 
+mod clients;
 mod kinds;
 mod measure;
 mod servers;
@@ -62,6 +64,7 @@ struct Size {
     /// Below this, a p99 says more about the machine than about the box: more so in a short run beside
     /// other tests.
     p99_floor: Duration,
+    clients: clients::Size,
 }
 
 const QUICK: Size = Size {
@@ -71,6 +74,12 @@ const QUICK: Size = Size {
     together: Duration::from_secs(3),
     pause: Duration::from_millis(250),
     p99_floor: Duration::from_millis(500),
+    clients: clients::Size {
+        clients: 400,
+        alone: Duration::from_secs(1),
+        besieged: Duration::from_secs(5),
+        p99_floor: Duration::from_millis(500),
+    },
 };
 
 const FULL: Size = Size {
@@ -80,6 +89,13 @@ const FULL: Size = Size {
     together: Duration::from_secs(40),
     pause: Duration::from_millis(250),
     p99_floor: Duration::from_millis(100),
+    clients: clients::Size {
+        // Beyond, this program itself waits for the listen queue, and measures that.
+        clients: 400,
+        alone: Duration::from_secs(10),
+        besieged: Duration::from_secs(30),
+        p99_floor: Duration::from_millis(100),
+    },
 };
 
 fn main() {
@@ -89,12 +105,18 @@ fn main() {
         return;
     }
     // A filter of `cargo test` that means other tests.
-    let is_filter = |arg: &&String| !arg.starts_with('-') && !"enemies".contains(arg.as_str());
+    let is_filter = |arg: &&String| {
+        !arg.starts_with('-') && arg != &"clients" && !"enemies".contains(arg.as_str())
+    };
     if args.iter().any(|arg| arg == "--list") || args.iter().any(|arg| is_filter(&arg)) {
         return;
     }
     let is_full = args.iter().any(|arg| arg == "--full");
-    run(if is_full { &FULL } else { &QUICK });
+    let size = if is_full { &FULL } else { &QUICK };
+    if !args.iter().any(|arg| arg == "clients") {
+        run(size);
+    }
+    clients::run(&size.clients);
 }
 
 fn run(size: &Size) {

@@ -1,4 +1,4 @@
-//! What this process uses, as Linux says.
+//! What a process uses, as Linux says.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +12,14 @@ pub struct Usage {
     pub threads: u64,
 }
 
+/// Of this process.
 pub fn usage() -> Usage {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    usage_of(std::process::id())
+}
+
+/// Of any.
+pub fn usage_of(process: u32) -> Usage {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let number = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name));
         line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())

@@ -101,3 +101,19 @@ fn a_dead_endpoint_gets_37_attempts_over_14_days_with_the_same_bytes() {
     assert_eq!(batches.items[0].status, BatchStatus::Exhausted);
     assert_eq!(batches.items[0].webhook_id, webhook);
 }
+
+/// Goal: a thread that waits for the box comes back when another asks it to. Method: it waits for an
+/// hour, for a box that never becomes idle because its threads were never started.
+#[test]
+fn whoever_waits_can_be_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let hooks = local().open(folder.path().join("box.db")).unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| hooks.wait_idle(Duration::from_secs(3600)));
+        while !waiting.is_finished() {
+            hooks.interrupt();
+            std::thread::yield_now();
+        }
+        assert_eq!(waiting.join().unwrap(), None);
+    });
+}

@@ -6,8 +6,14 @@
 use std::path::Path;
 
 const HEADERS: [(&str, &str); 2] = [
-    ("include/hookbox.h", include_str!(concat!(env!("OUT_DIR"), "/hookbox.h"))),
-    ("include/hookbox/sys.h", include_str!(concat!(env!("OUT_DIR"), "/sys.h"))),
+    (
+        "include/hookbox.h",
+        include_str!(concat!(env!("OUT_DIR"), "/hookbox.h")),
+    ),
+    (
+        "include/hookbox/sys.h",
+        include_str!(concat!(env!("OUT_DIR"), "/sys.h")),
+    ),
 ];
 
 #[test]

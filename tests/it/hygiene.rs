@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The layers, the lowest first. A module may use those before it, and what is named beside it is
 /// out of its bounds all the same.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("error", &[]),
     ("process", &[]),
     ("model", &[]),
@@ -19,21 +19,32 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("signing", &["transport"]),
     ("verify", &["storage", "transport", "machine"]),
     ("registry", &[]),
+    ("metrics", &["transport", "signing", "registry"]),
     ("delivery", &["registry"]),
 ];
 
 /// Words that may stand in these places only.
-const CONFINED: [(&str, &[&str]); 13] = [
+const CONFINED: [(&str, &[&str]); 15] = [
     ("ureq", &["src/transport/"]),
     ("rustls", &["src/transport/", "src/storage/postgres/"]),
     ("tokio_postgres_rustls", &["src/storage/postgres/"]),
-    ("rusqlite", &["src/storage/sqlite/", "src/hookbox/log.rs"]),
+    (
+        "rusqlite",
+        &[
+            "src/storage/sqlite/",
+            "src/hookbox/log.rs",
+            "src/ffi/events.rs",
+            "src/ffi/version.rs",
+        ],
+    ),
     ("redb", &["src/storage/kv/", "src/storage/mod.rs"]),
     ("self_cell", &["src/storage/kv/redb.rs"]),
+    ("hyper", &["src/bin/hookbox/serve/server/"]),
+    ("tokio", &["src/bin/hookbox/serve/server/"]),
     ("SystemTime::now", &["src/clock.rs"]),
     ("Instant::now", &["src/clock.rs"]),
     ("getrandom", &["src/clock.rs"]),
-    ("unsafe", &[]),
+    ("unsafe", &["src/ffi/"]),
     ("todo!", &[]),
     ("unimplemented!", &[]),
     ("dbg!", &[]),
@@ -118,7 +129,7 @@ fn every_module_uses_only_the_layers_below_it() {
     let order: Vec<&str> = LAYERS
         .iter()
         .map(|(layer, _)| *layer)
-        .chain(["hookbox"])
+        .chain(["hookbox", "api"])
         .collect();
     for (name, text) in all("src") {
         let module = name["src/".len()..]
@@ -128,7 +139,7 @@ fn every_module_uses_only_the_layers_below_it() {
             .to_owned();
         let Some(height) = order.iter().position(|layer| *layer == module) else {
             assert!(
-                ["lib", "bin", "ffi", "api", "testing"].contains(&module.as_str()),
+                ["lib", "bin", "ffi", "testing"].contains(&module.as_str()),
                 "{name}: which layer?"
             );
             continue;

@@ -9,9 +9,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookbox::model::{Overrides, WebhookId, WebhookUpdate};
+use hookbox::model::{NewApiKey, Overrides, WebhookId, WebhookUpdate};
 use hookbox::storage::kv::{KEY_BYTES_MAX, KeyValue, KvStorage, MemoryStore};
-use hookbox::storage::{BatchFilter, EventFilter, PageRequest, WebhookFilter};
+use hookbox::storage::{ApiKeyFilter, BatchFilter, EventFilter, PageRequest, WebhookFilter};
 use hookbox::{Hookbox, Options};
 
 use super::support::*;
@@ -68,6 +68,11 @@ fn furnished() -> (Arc<MemoryStore>, Bench, [WebhookId; 2]) {
     bench.poll();
     hooks.update_webhook(APP, &parked, update).unwrap();
     hooks.create_app("other").unwrap();
+    let new = NewApiKey {
+        scope: Some(APP.parse().unwrap()),
+        ..NewApiKey::default()
+    };
+    hooks.create_api_key(new).unwrap();
     bench.webhook_with("other", "a", Overrides::default());
     hooks.emit("other", TYPE, "4").unwrap();
     bench.poll();
@@ -91,7 +96,7 @@ const NOTHING: hookbox::storage::ClaimRequest = hookbox::storage::ClaimRequest {
 fn every_kind_of_key_is_used_and_none_is_longer_than_stated() {
     let (store, _bench, _) = furnished();
     let all = pairs(&*store);
-    let kinds: Vec<u8> = (1..=27)
+    let kinds: Vec<u8> = (1..=28)
         .filter(|kind| !all.keys().any(|key| key[0] == *kind))
         .collect();
     assert_eq!(kinds, Vec::<u8>::new());
@@ -101,7 +106,7 @@ fn every_kind_of_key_is_used_and_none_is_longer_than_stated() {
 #[test]
 fn deleting_leaves_no_key_behind() {
     let (store, bench, ids) = furnished();
-    let of_webhooks = |key: &Vec<u8>| (5..=14).contains(&key[0]) || key[0] >= 20;
+    let of_webhooks = |key: &Vec<u8>| (5..=14).contains(&key[0]) || (20..=27).contains(&key[0]);
     assert!(pairs(&*store).keys().any(of_webhooks));
     for webhook in bench
         .hooks
@@ -158,6 +163,10 @@ fn use_everything(hooks: &Hookbox, clock: &HandClock, ids: &[WebhookId; 2]) {
     let _ = hooks.attempts(APP, hookbox::storage::AttemptFilter::default(), page());
     let _ = hooks.webhooks(APP, WebhookFilter::default(), page());
     let _ = (hooks.apps(page()), hooks.keys(APP), hooks.stats());
+    let api_keys = hooks.api_keys(ApiKeyFilter::default(), page());
+    for key in api_keys.map(|page| page.items).unwrap_or_default() {
+        let _ = hooks.revoke_api_key(&key.id);
+    }
     for id in ids {
         let _ = (hooks.backlog(APP, id), hooks.webhook(APP, id));
         let _ = hooks.replay(APP, id, START);
@@ -207,7 +216,7 @@ fn every_value_spoiled_in_turn_is_noticed_and_nothing_panics() {
 fn a_key_without_its_row_or_a_row_without_its_key_is_noticed() {
     let (store, bench, _) = furnished();
     let all = pairs(&*store);
-    let is_row = |kind: u8| [1, 2, 3, 4, 14].contains(&kind);
+    let is_row = |kind: u8| [1, 2, 3, 4, 14, 28].contains(&kind);
     for key in all.keys().filter(|key| !is_row(key[0])) {
         let mut damaged = all.clone();
         damaged.remove(key);

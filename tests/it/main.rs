@@ -3,6 +3,8 @@
 
 #[cfg(feature = "http")]
 mod addresses;
+mod api;
+mod api_keys;
 mod batches;
 mod conformance;
 mod delivery;
@@ -14,6 +16,7 @@ mod fairness;
 mod header;
 mod hygiene;
 mod kv;
+mod metrics;
 mod owed;
 mod pace;
 #[cfg(feature = "postgres")]
@@ -23,6 +26,8 @@ mod profiles;
 mod redb;
 mod registry;
 mod schema;
+#[cfg(feature = "cli")]
+mod serve;
 #[cfg(feature = "cli")]
 mod shell;
 mod signing;

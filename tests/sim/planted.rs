@@ -380,6 +380,11 @@ impl Storage for Spoiled {
         fn event_types() -> Result<Vec<EventType>>;
         fn set_event_types(types: Vec<EventType>, replace: bool) -> Result<()>;
         fn edit_keys(app: &AppId, edit: EditKeys) -> Result<Vec<StoredKey>>;
+        fn create_api_key(key: StoredApiKey) -> Result<()>;
+        fn get_api_key(id: &ApiKeyId) -> Result<StoredApiKey>;
+        fn list_api_keys(filter: ApiKeyFilter, page: PageRequest) -> Result<Page<ApiKey>>;
+        fn revoke_api_key(id: &ApiKeyId, now: Timestamp) -> Result<ApiKey>;
+        fn note_api_key_use(id: &ApiKeyId, at: Timestamp) -> Result<()>;
         fn create_webhook(webhook: StoredWebhook) -> Result<()>;
         fn get_webhook(app: &AppId, id: &WebhookId) -> Result<Arc<StoredWebhook>>;
         fn list_webhooks(app: &AppId, filter: WebhookFilter, page: PageRequest) -> Result<Page<Webhook>>;

@@ -238,6 +238,9 @@ impl Storage for Watch {
         fn delete_app(id: &AppId) -> Result<()>;
         fn set_event_types(types: Vec<EventType>, replace: bool) -> Result<()>;
         fn edit_keys(app: &AppId, edit: EditKeys) -> Result<Vec<StoredKey>>;
+        fn create_api_key(key: StoredApiKey) -> Result<()>;
+        fn revoke_api_key(id: &ApiKeyId, now: Timestamp) -> Result<ApiKey>;
+        fn note_api_key_use(id: &ApiKeyId, at: Timestamp) -> Result<()>;
         fn create_webhook(webhook: StoredWebhook) -> Result<()>;
         fn edit_webhook(app: &AppId, id: &WebhookId, edit: EditWebhook) -> Result<StoredWebhook>;
         fn delete_webhook(app: &AppId, id: &WebhookId) -> Result<()>;
@@ -253,6 +256,8 @@ impl Storage for Watch {
         fn list_apps(page: PageRequest) -> Result<Page<App>>;
         fn event_types() -> Result<Vec<EventType>>;
         fn keys(app: &AppId) -> Result<Vec<StoredKey>>;
+        fn get_api_key(id: &ApiKeyId) -> Result<StoredApiKey>;
+        fn list_api_keys(filter: ApiKeyFilter, page: PageRequest) -> Result<Page<ApiKey>>;
         fn get_webhook(app: &AppId, id: &WebhookId) -> Result<Arc<StoredWebhook>>;
         fn list_webhooks(app: &AppId, filter: WebhookFilter, page: PageRequest) -> Result<Page<Webhook>>;
         fn read_events(positions: &Positions) -> Result<Vec<Event>>;

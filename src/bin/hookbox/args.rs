@@ -1,5 +1,7 @@
 //! The command line: names, help texts and the form of each value. No behaviour.
 
+mod api_key;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,7 +9,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use hookbox::model::{BatchId, BatchStatus, EventType, KeyId, KeySize, Timestamp, WebhookId};
 use ipnet::IpNet;
 
+use crate::serve::args::ServeArgs;
 use crate::spans::{parse_networks, parse_span, parse_time, parse_waits};
+
+pub use api_key::ApiKeyCommand;
 
 /// An embedded webhook outbox: registry, challenge, signed batches, retries and the record of
 /// every attempt, in one SQLite file.
@@ -77,12 +82,17 @@ pub enum Command {
     /// Signing keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Keys of the management API
+    #[command(subcommand)]
+    ApiKey(ApiKeyCommand),
     /// The JWK set to publish for an app's receivers
     Jwks { app: String },
     /// Emit one event, or many from lines of JSON
     Emit(EmitArgs),
     /// Deliver what is due, until a signal comes
     Run(RunArgs),
+    /// Serve the management API over HTTP, and deliver, until a signal comes
+    Serve(ServeArgs),
     /// List events, newest first
     Events(ListArgs),
     /// List batches, newest first

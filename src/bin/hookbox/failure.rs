@@ -72,7 +72,8 @@ impl Failure {
                 | Error::WebhookNotFound(_)
                 | Error::EventNotFound(_)
                 | Error::BatchNotFound(_)
-                | Error::KeyNotFound(_) => 3,
+                | Error::KeyNotFound(_)
+                | Error::ApiKeyNotFound(_) => 3,
                 Error::WebhookActivationFailed { .. } | Error::NotAuthentic(_) => 4,
                 Error::Storage { .. } => 5,
                 _ => 1,

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::pedantic)]
 
+mod api_keys;
 mod apps;
 mod args;
 mod boxes;
@@ -12,6 +13,7 @@ mod failure;
 mod output;
 mod records;
 mod run;
+mod serve;
 mod spans;
 mod upkeep;
 mod verify;
@@ -67,9 +69,11 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Webhook(command) => webhooks::webhook(global, out, command),
         Command::EventType(command) => apps::event_type(global, out, command),
         Command::Key(command) => apps::key(global, out, command),
+        Command::ApiKey(command) => api_keys::api_key(global, out, command),
         Command::Jwks { app } => apps::jwks(global, &app),
         Command::Emit(args) => emit::emit(global, out, args),
         Command::Run(args) => run::run(global, out, &args),
+        Command::Serve(args) => serve::serve(global, out, &args),
         Command::Events(args) => records::events(global, out, args),
         Command::Batches(args) => records::batches(global, out, args),
         Command::Attempts(args) => records::attempts(global, out, args),

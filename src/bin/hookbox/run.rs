@@ -18,7 +18,7 @@ use crate::output::{Output, warn, warn_json};
 use crate::views::Rfc3339;
 
 /// How often a signal is looked for.
-const TICK: Duration = Duration::from_millis(50);
+pub const TICK: Duration = Duration::from_millis(50);
 
 #[derive(Serialize)]
 struct Ran {
@@ -64,7 +64,7 @@ pub fn run(global: &Global, out: Output, args: &RunArgs) -> Outcome {
 
 /// The first signal asks for a drain, the second one ends the process at once: what was in flight
 /// is then sent again when its lease ends.
-fn stop_flag() -> Outcome<Arc<AtomicBool>> {
+pub fn stop_flag() -> Outcome<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // In this order: the first signal finds the flag unset and sets it after.
@@ -90,10 +90,10 @@ fn until_idle(hooks: &Hookbox, wait: Duration, stop: &AtomicBool) -> Option<Idle
     None
 }
 
-fn print_notice(notice: &Notice, json: bool) {
-    let Ok(mut shown) = serde_json::to_value(notice) else {
-        return;
-    };
+/// A notice as JSON, its times as RFC 3339.
+pub fn notice_json(notice: &Notice) -> Value {
+    // Plain data with names for keys: nothing in it can fail.
+    let mut shown = serde_json::to_value(notice).unwrap_or_default();
     for name in ["deactivates_at", "signs_from"] {
         if let Some(at) = shown.get_mut(name)
             && let Some(millis) = at.as_i64()
@@ -101,6 +101,11 @@ fn print_notice(notice: &Notice, json: bool) {
             *at = Value::String(Timestamp::from_millis(millis).to_string());
         }
     }
+    shown
+}
+
+fn print_notice(notice: &Notice, json: bool) {
+    let shown = notice_json(notice);
     if json {
         return warn_json(&shown);
     }

@@ -51,6 +51,16 @@ pub fn parse_time(text: &str) -> Result<Timestamp, String> {
     })
 }
 
+/// RFC 3339, or a span from now on.
+pub fn parse_time_ahead(text: &str) -> Result<Timestamp, String> {
+    if let Ok(span) = parse_span(text) {
+        return Ok(SystemClock.now().plus(span));
+    }
+    text.parse().map_err(|_| {
+        format!("`{text}` is neither RFC 3339 (2025-03-15T10:30:00Z) nor a span (12h, 90d)")
+    })
+}
+
 /// Spans between commas.
 pub fn parse_waits(text: &str) -> Result<Waits, String> {
     text.split(',')

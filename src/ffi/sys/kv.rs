@@ -18,8 +18,7 @@ use crate::storage::kv::{KeyValue, KvStorage, Transaction, Visit};
 
 /// Bytes of a key at most.
 pub const HOOKBOX_KV_KEY_BYTES_MAX: usize = 511;
-
-// A number, since the header is made of the source: cbindgen leaves out what is computed.
+// A number here, since cbindgen leaves out what it cannot compute.
 const _: () = assert!(HOOKBOX_KV_KEY_BYTES_MAX == crate::storage::kv::KEY_BYTES_MAX);
 
 /// Begins a transaction: with `write`, one that may write; one of these at a time, another waits for it or

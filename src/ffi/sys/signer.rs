@@ -140,7 +140,8 @@ pub unsafe extern "C" fn hookbox_key_rotate_to_signer(
 /// Signs with the host's signer for a key that was added by hookbox_key_rotate_to_signer(). Until it is
 /// registered, deliveries of that app wait. The table is copied; its destroy as there.
 ///
-/// Errors: HOOKBOX_APP_NOT_FOUND, HOOKBOX_INVALID_KEY.
+/// Errors: HOOKBOX_APP_NOT_FOUND when the text cannot be an app's id; HOOKBOX_INVALID_KEY. Whether there is
+/// such an app, with such a key, is not looked up.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hookbox_key_register_signer(
     hooks: *mut hookbox_box,

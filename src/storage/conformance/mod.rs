@@ -31,6 +31,7 @@
 //! Three things are beyond them: power loss (run the engine's own crash tests), several processes (the
 //! checks open several handles in one), and speed.
 
+mod api_keys;
 mod atomic;
 mod claim;
 mod durable;
@@ -148,6 +149,7 @@ pub fn checks() -> &'static [Check] {
             claim::CHECKS,
             threads::CHECKS,
             registry::CHECKS,
+            api_keys::CHECKS,
             missing::CHECKS,
             paging::CHECKS,
             operate::CHECKS,

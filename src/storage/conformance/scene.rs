@@ -16,8 +16,8 @@ use crate::model::{
     Webhook, WebhookId, WebhookIdStyle, WebhookUrl,
 };
 use crate::storage::{
-    AttemptFilter, BatchFilter, ClaimRequest, Claimed, EventFilter, Exchanged, Page, PageRequest,
-    PreparedEvent, Settlement, Storage, StoredWebhook, WebhookFilter,
+    ApiKeyFilter, AttemptFilter, BatchFilter, ClaimRequest, Claimed, EventFilter, Exchanged, Page,
+    PageRequest, PreparedEvent, Settlement, Storage, StoredWebhook, WebhookFilter,
 };
 
 /// The event type that webhooks are subscribed to, unless said otherwise.
@@ -387,6 +387,9 @@ impl<'a> Scene<'a> {
         let mut lines = vec![format!("types: {:?}", self.storage.event_types()?)];
         let position = self.storage.stats()?.last_position;
         lines.push(format!("last position: {position}"));
+        let filter = ApiKeyFilter::default;
+        let api_keys = all(1000, |page| self.storage.list_api_keys(filter(), page))?;
+        lines.extend(api_keys.iter().map(|key| format!("{key:?}")));
         for app in self.apps(1000)? {
             lines.push(format!("{app:?}"));
             for key in self.storage.keys(&app.id)? {

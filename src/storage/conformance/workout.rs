@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use super::api_keys::api_key;
 use super::held::Held;
 use super::registry::key;
 use super::scene::{OTHER, Scene, answered, at, failed};
 use crate::model::{AppId, AppState, Environment, Events, FailureKind, RetrySchedule};
 
-/// Fills an empty place: apps, keys, webhooks, events, and batches in every state. Returns an app.
+/// Fills an empty place: apps, keys, API keys, webhooks, events, and batches in every state. Returns an app.
 pub(super) fn fill(scene: &Scene<'_>) -> Held<AppId> {
     let app = scene.app_with("full", |policy| {
         policy.batch_events_max = 2;
@@ -22,6 +23,9 @@ pub(super) fn fill(scene: &Scene<'_>) -> Held<AppId> {
         Ok(())
     };
     scene.storage.edit_keys(&app, Box::new(add))?;
+    for (number, scope) in [(1, Some(&app)), (2, None)] {
+        scene.storage.create_api_key(api_key(number, scope))?;
+    }
     let webhook = scene.webhook(&app)?;
     scene.webhook_with(&app, |webhook| webhook.events = Events::All)?;
     let parked = scene.webhook(&app)?;

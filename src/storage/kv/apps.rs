@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::model::{App, AppId, AppState, EventType, Timestamp};
 use crate::storage::StoredKey;
 
+use super::api_keys;
 use super::codec::{Decoder, bad_row};
 use super::keys::{Key, Kind, last_number, text_at};
 use super::rows::{self, AppHead};
@@ -73,6 +74,7 @@ pub(super) fn set_state(
 /// Deletes about `limit` rows; batches first, the app last.
 pub(super) fn delete_slice(tables: &KvTables<'_>, id: &AppId, limit: usize) -> Result<bool> {
     tables.delete_all(&Key::new(Kind::SigningKey).text(id.as_str()).all())?;
+    api_keys::delete_of_app(tables, id)?;
     let mut budget = limit;
     let of_app = webhooks::of_app(tables, id)?;
     for no in &of_app {

@@ -11,7 +11,7 @@ use super::keys::{Key, Kind, everything, last_number, text_at};
 use super::rows::{self, AttemptHead, BatchHead, EntryRow};
 use super::session::{IndexEntry, KvTables, parse_setting};
 use super::state::{self, StateHead};
-use super::{batches, log, webhooks};
+use super::{api_keys, batches, log, webhooks};
 
 /// What the keys of a kind come to.
 #[derive(Default)]
@@ -102,6 +102,8 @@ fn expected(tables: &KvTables<'_>, key: &[u8], value: &[u8]) -> Result<Vec<Expec
         Decoder::new("an event type", value).end()?;
     } else if is(Kind::SigningKey) {
         rows::key(AppId::parse(text_at(key, 1)?.0)?, value)?;
+    } else if is(Kind::ApiKey) {
+        api_keys::parse(key, value)?;
     } else if is(Kind::Replay) {
         state::parse_replay(key, value)?;
     } else if is(Kind::Webhook) {

@@ -34,6 +34,7 @@
 //! | 25 `Attempt` | attempt no | an attempt |
 //! | 26 `AttemptOfBatch` | batch no, attempt no | none |
 //! | 27 `AttemptOfWebhook` | webhook no, attempt no | none |
+//! | 28 `ApiKey` | API key id | digest, app, `read_only`, rate, times, name |
 
 use crate::error::Result;
 use crate::model::{BatchStatus, Timestamp};
@@ -74,6 +75,7 @@ pub(super) enum Kind {
     Attempt = 25,
     AttemptOfBatch = 26,
     AttemptOfWebhook = 27,
+    ApiKey = 28,
 }
 
 impl Kind {

@@ -23,6 +23,7 @@
 //! # }
 //! ```
 
+mod api_keys;
 mod apps;
 mod batches;
 mod check;

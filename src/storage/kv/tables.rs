@@ -5,17 +5,19 @@ use std::collections::BTreeSet;
 use crate::error::Result;
 use crate::machine::InFlight;
 use crate::model::{
-    App, AppId, AppState, Attempt, Batch, BatchId, BatchStatus, Event, EventId, EventType,
-    Ordering, Position, Positions, Timestamp, Webhook, WebhookId,
+    ApiKey, ApiKeyId, App, AppId, AppState, Attempt, Batch, BatchId, BatchStatus, Event, EventId,
+    EventType, Ordering, Position, Positions, Timestamp, Webhook, WebhookId,
 };
 use crate::storage::tables::{
     BatchRow, Entry, Numbered, OfWebhook, OldBatch, Replay, Span, Subscription, Tables, Unrouted,
     WebhookState,
 };
-use crate::storage::{PreparedEvent, StoredKey, StoredWebhook, WebhookFilter};
+use crate::storage::{
+    ApiKeyFilter, PreparedEvent, StoredApiKey, StoredKey, StoredWebhook, WebhookFilter,
+};
 
 use super::session::KvTables;
-use super::{apps, batches, check, entries, log, retention, state, webhooks};
+use super::{api_keys, apps, batches, check, entries, log, retention, state, webhooks};
 
 impl Tables for KvTables<'_> {
     fn nested(&self, work: &mut dyn FnMut() -> Result<()>) -> Result<()> {
@@ -77,6 +79,26 @@ impl Tables for KvTables<'_> {
 
     fn delete_expired_keys(&self, now: Timestamp) -> Result<()> {
         apps::delete_expired_keys(self, now)
+    }
+
+    fn insert_api_key(&self, key: &StoredApiKey) -> Result<()> {
+        api_keys::insert(self, key)
+    }
+
+    fn api_key(&self, id: &ApiKeyId) -> Result<Option<StoredApiKey>> {
+        api_keys::get(self, id)
+    }
+
+    fn api_keys(&self, filter: &ApiKeyFilter, after: &str, limit: usize) -> Result<Vec<ApiKey>> {
+        api_keys::list(self, filter, after, limit)
+    }
+
+    fn revoke_api_key(&self, id: &ApiKeyId, at: Timestamp) -> Result<()> {
+        api_keys::revoke(self, id, at)
+    }
+
+    fn note_api_key_use(&self, id: &ApiKeyId, at: Timestamp) -> Result<()> {
+        api_keys::note_use(self, id, at)
     }
 
     fn insert_webhook(&self, webhook: &StoredWebhook, cursor: Position) -> Result<i64> {

@@ -1,6 +1,7 @@
 //! What a storage means, written once over [`Tables`]: who is owed what, which batch goes out next,
 //! what follows from a result, what retention may delete. Each file is one concern.
 
+mod api_keys;
 mod apps;
 mod cache;
 mod carve;
@@ -20,14 +21,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::model::{
-    App, AppId, AppState, Attempt, Batch, BatchId, Event, EventId, EventType, Positions, Timestamp,
-    Webhook, WebhookId,
+    ApiKey, ApiKeyId, App, AppId, AppState, Attempt, Batch, BatchId, Event, EventId, EventType,
+    Positions, Timestamp, Webhook, WebhookId,
 };
 use crate::storage::tables::{Database, Own, Tables};
 use crate::storage::{
-    AttemptFilter, BacklogRow, BatchFilter, ClaimRequest, EditKeys, EditWebhook, EventFilter,
-    Exchanged, Page, PageRequest, PreparedEvent, Settlement, Storage, StorageStats, StoredKey,
-    StoredWebhook, Wake, WebhookFilter,
+    ApiKeyFilter, AttemptFilter, BacklogRow, BatchFilter, ClaimRequest, EditKeys, EditWebhook,
+    EventFilter, Exchanged, Page, PageRequest, PreparedEvent, Settlement, Storage, StorageStats,
+    StoredApiKey, StoredKey, StoredWebhook, Wake, WebhookFilter,
 };
 use cache::Cache;
 use exchange::{Exchange, is_one_rows};
@@ -118,6 +119,32 @@ impl<D: Database> Storage for TableStorage<D> {
         let app = app.clone();
         self.database
             .write(move |tables| apps::edit_keys(tables, &app, &edit))
+    }
+
+    fn create_api_key(&self, key: StoredApiKey) -> Result<()> {
+        self.database
+            .write(move |tables| api_keys::create(tables, &key))
+    }
+
+    fn get_api_key(&self, id: &ApiKeyId) -> Result<StoredApiKey> {
+        self.database.read(|tables| api_keys::get(tables, id))
+    }
+
+    fn list_api_keys(&self, filter: ApiKeyFilter, page: PageRequest) -> Result<Page<ApiKey>> {
+        self.database
+            .read(|tables| api_keys::list(tables, &filter, &page))
+    }
+
+    fn revoke_api_key(&self, id: &ApiKeyId, now: Timestamp) -> Result<ApiKey> {
+        let id = *id;
+        self.database
+            .write(move |tables| api_keys::revoke(tables, &id, now))
+    }
+
+    fn note_api_key_use(&self, id: &ApiKeyId, at: Timestamp) -> Result<()> {
+        let id = *id;
+        self.database
+            .write(move |tables| tables.note_api_key_use(&id, at))
     }
 
     fn create_webhook(&self, webhook: StoredWebhook) -> Result<()> {

@@ -42,6 +42,24 @@ CREATE TABLE hookbox_key (
     PRIMARY KEY (app_id, kid)
 );
 
+-- Keys of the management API. The id is the key's public part; of its secret part only the SHA-256 is
+-- here.
+CREATE TABLE hookbox_api_key (
+    id                  TEXT COLLATE "C" PRIMARY KEY,
+    digest              BYTEA NOT NULL CHECK (length(digest) = 32),
+    name                TEXT NOT NULL,
+    -- The one app it is for; NULL: every app.
+    app_id              TEXT COLLATE "C" REFERENCES hookbox_app (id),
+    read_only           BOOLEAN NOT NULL,
+    requests_per_second BIGINT NOT NULL,
+    created_at          BIGINT NOT NULL,
+    expires_at          BIGINT,
+    revoked_at          BIGINT,
+    last_used_at        BIGINT
+);
+
+CREATE INDEX hookbox_api_key_of_app ON hookbox_api_key (app_id);
+
 CREATE TABLE hookbox_webhook (
     no               BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id               TEXT COLLATE "C" NOT NULL UNIQUE,

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::model::{App, AppId, AppState, EventType, Timestamp};
 use crate::storage::StoredKey;
 
+use super::api_keys;
 use super::rows::{self, millis, number, parsed, to_json};
 use super::session::{Db, limit};
 
@@ -76,6 +77,7 @@ pub(super) fn set_state(db: &Db<'_>, id: &AppId, new: AppState, ready: bool) -> 
 pub(super) fn delete_slice(db: &Db<'_>, id: &AppId, max: usize) -> Result<bool> {
     let app = id.as_str();
     db.execute("DELETE FROM hookbox_key WHERE app_id = $1", &[&app])?;
+    api_keys::delete_of_app(db, id)?;
     let mut budget = u64::try_from(max).unwrap_or(u64::MAX);
     for (sql, counts) in [
         (

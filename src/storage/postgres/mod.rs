@@ -2,6 +2,7 @@
 //! `0001_init.sql` is the schema; docs/postgres.md says how to set it up; each other file here is
 //! one concern.
 
+mod api_keys;
 mod apps;
 mod attempts;
 mod batches;

@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::storage::sql_rows::SqlRow;
 
 pub(super) use crate::storage::sql_rows::{
-    BATCH_COLUMNS, app, attempt, bad_row, batch, event, key, millis, mode, named_or_null, number,
-    parsed, state, text, to_json, webhook,
+    BATCH_COLUMNS, api_key, app, attempt, bad_row, batch, event, key, millis, mode, named_or_null,
+    number, parsed, state, text, to_json, webhook,
 };
 
 /// A number of any width: what a column holds is the table's choice.

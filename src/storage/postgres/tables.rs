@@ -5,18 +5,22 @@ use std::collections::BTreeSet;
 use crate::error::Result;
 use crate::machine::InFlight;
 use crate::model::{
-    App, AppId, AppState, Attempt, Batch, BatchId, BatchStatus, Event, EventId, EventType,
-    Ordering, Position, Positions, Timestamp, Webhook, WebhookId,
+    ApiKey, ApiKeyId, App, AppId, AppState, Attempt, Batch, BatchId, BatchStatus, Event, EventId,
+    EventType, Ordering, Position, Positions, Timestamp, Webhook, WebhookId,
 };
 use crate::storage::tables::{
     BatchRow, Entry, Numbered, OfWebhook, OldBatch, Replay, Span, Subscription, Tables, Unrouted,
     WebhookState,
 };
-use crate::storage::{PreparedEvent, StoredKey, StoredWebhook, WebhookFilter};
+use crate::storage::{
+    ApiKeyFilter, PreparedEvent, StoredApiKey, StoredKey, StoredWebhook, WebhookFilter,
+};
 
 use super::memory::Held;
 use super::working::PgTables;
-use super::{apps, attempts, batches, emit, entries, log, ready, route, state, upkeep, webhooks};
+use super::{
+    api_keys, apps, attempts, batches, emit, entries, log, ready, route, state, upkeep, webhooks,
+};
 
 impl Tables for PgTables<'_> {
     fn nested(&self, work: &mut dyn FnMut() -> Result<()>) -> Result<()> {
@@ -91,6 +95,26 @@ impl Tables for PgTables<'_> {
 
     fn delete_expired_keys(&self, now: Timestamp) -> Result<()> {
         apps::delete_expired_keys(&self.db, now)
+    }
+
+    fn insert_api_key(&self, key: &StoredApiKey) -> Result<()> {
+        api_keys::insert(&self.db, key)
+    }
+
+    fn api_key(&self, id: &ApiKeyId) -> Result<Option<StoredApiKey>> {
+        api_keys::get(&self.db, id)
+    }
+
+    fn api_keys(&self, filter: &ApiKeyFilter, after: &str, limit: usize) -> Result<Vec<ApiKey>> {
+        api_keys::list(&self.db, filter, after, limit)
+    }
+
+    fn revoke_api_key(&self, id: &ApiKeyId, at: Timestamp) -> Result<()> {
+        api_keys::revoke(&self.db, id, at)
+    }
+
+    fn note_api_key_use(&self, id: &ApiKeyId, at: Timestamp) -> Result<()> {
+        api_keys::note_use(&self.db, id, at)
     }
 
     fn insert_webhook(&self, webhook: &StoredWebhook, cursor: Position) -> Result<i64> {

@@ -45,6 +45,24 @@ CREATE TABLE hookbox_key (
     PRIMARY KEY (app_id, kid)
 ) STRICT;
 
+-- Keys of the management API. The id is the key's public part; of its secret part only the SHA-256 is
+-- here.
+CREATE TABLE hookbox_api_key (
+    id                  TEXT PRIMARY KEY,
+    digest              BLOB NOT NULL CHECK (length(digest) = 32),
+    name                TEXT NOT NULL,
+    -- The one app it is for; NULL: every app.
+    app_id              TEXT REFERENCES hookbox_app (id),
+    read_only           INTEGER NOT NULL CHECK (read_only IN (0, 1)),
+    requests_per_second INTEGER NOT NULL,
+    created_at          INTEGER NOT NULL,
+    expires_at          INTEGER,
+    revoked_at          INTEGER,
+    last_used_at        INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX hookbox_api_key_of_app ON hookbox_api_key (app_id);
+
 CREATE TABLE hookbox_webhook (
     no               INTEGER PRIMARY KEY AUTOINCREMENT,
     id               TEXT NOT NULL UNIQUE,

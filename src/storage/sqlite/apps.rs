@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::model::{App, AppId, AppState, EventType, Timestamp};
 use crate::storage::StoredKey;
 
+use super::api_keys;
 use super::rows::{self, millis, to_json};
 
 pub(super) fn insert(db: &Connection, app: &App) -> Result<bool> {
@@ -95,6 +96,7 @@ pub(super) fn delete_slice(db: &Connection, id: &AppId, limit: usize) -> Result<
     registry_changed(db)?;
     let app = id.as_str();
     db.execute("DELETE FROM hookbox_key WHERE app_id = ?1", (app,))?;
+    api_keys::delete_of_app(db, id)?;
     let mut budget = limit;
     budget -= db.execute(
         "DELETE FROM hookbox_batch WHERE no IN (

@@ -2,6 +2,7 @@
 //! WAL mode with `synchronous=FULL`. `0001_init.sql` is the schema; each other file here is one
 //! concern over it.
 
+mod api_keys;
 mod apps;
 mod attempts;
 mod batches;

@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::storage::sql_rows::{SqlRow, bad_row};
 
 pub(super) use crate::storage::sql_rows::{
-    BATCH_COLUMNS, app, attempt, batch, event, key, millis, mode, named_or_null, parsed, state,
-    to_json, webhook,
+    BATCH_COLUMNS, api_key, app, attempt, batch, event, key, millis, mode, named_or_null, parsed,
+    state, to_json, webhook,
 };
 
 impl SqlRow for Row<'_> {

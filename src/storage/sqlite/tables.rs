@@ -7,17 +7,19 @@ use rusqlite::Connection;
 use crate::error::Result;
 use crate::machine::InFlight;
 use crate::model::{
-    App, AppId, AppState, Attempt, Batch, BatchId, BatchStatus, Event, EventId, EventType,
-    Ordering, Position, Positions, Timestamp, Webhook, WebhookId,
+    ApiKey, ApiKeyId, App, AppId, AppState, Attempt, Batch, BatchId, BatchStatus, Event, EventId,
+    EventType, Ordering, Position, Positions, Timestamp, Webhook, WebhookId,
 };
 use crate::storage::tables::{
     BatchRow, Entry, Numbered, OfWebhook, OldBatch, Replay, Span, Subscription, Tables, Unrouted,
     WebhookState,
 };
-use crate::storage::{PreparedEvent, StoredKey, StoredWebhook, WebhookFilter};
+use crate::storage::{
+    ApiKeyFilter, PreparedEvent, StoredApiKey, StoredKey, StoredWebhook, WebhookFilter,
+};
 
 use super::writer::nested;
-use super::{apps, attempts, batches, entries, log, ready, state, upkeep, webhooks};
+use super::{api_keys, apps, attempts, batches, entries, log, ready, state, upkeep, webhooks};
 
 /// The tables as a connection sees them in its transaction.
 pub(super) struct SqliteTables<'a>(pub(super) &'a Connection);
@@ -81,6 +83,26 @@ impl Tables for SqliteTables<'_> {
 
     fn delete_expired_keys(&self, now: Timestamp) -> Result<()> {
         apps::delete_expired_keys(self.0, now)
+    }
+
+    fn insert_api_key(&self, key: &StoredApiKey) -> Result<()> {
+        api_keys::insert(self.0, key)
+    }
+
+    fn api_key(&self, id: &ApiKeyId) -> Result<Option<StoredApiKey>> {
+        api_keys::get(self.0, id)
+    }
+
+    fn api_keys(&self, filter: &ApiKeyFilter, after: &str, limit: usize) -> Result<Vec<ApiKey>> {
+        api_keys::list(self.0, filter, after, limit)
+    }
+
+    fn revoke_api_key(&self, id: &ApiKeyId, at: Timestamp) -> Result<()> {
+        api_keys::revoke(self.0, id, at)
+    }
+
+    fn note_api_key_use(&self, id: &ApiKeyId, at: Timestamp) -> Result<()> {
+        api_keys::note_use(self.0, id, at)
     }
 
     fn insert_webhook(&self, webhook: &StoredWebhook, cursor: Position) -> Result<i64> {

@@ -23,10 +23,12 @@ pub use rows::{
 use crate::error::Result;
 use crate::machine::InFlight;
 use crate::model::{
-    App, AppId, AppState, Attempt, Batch, BatchId, BatchStatus, Event, EventId, EventType,
-    Ordering, Position, Positions, Timestamp, Webhook, WebhookId,
+    ApiKey, ApiKeyId, App, AppId, AppState, Attempt, Batch, BatchId, BatchStatus, Event, EventId,
+    EventType, Ordering, Position, Positions, Timestamp, Webhook, WebhookId,
 };
-use crate::storage::{PreparedEvent, StoredKey, StoredWebhook, WebhookFilter};
+use crate::storage::{
+    ApiKeyFilter, PreparedEvent, StoredApiKey, StoredKey, StoredWebhook, WebhookFilter,
+};
 
 /// The tables, inside one transaction. Numbers (`no`) are the engine's: given in ascending order,
 /// never reused. Lists are in ascending order of their key unless said otherwise.
@@ -112,6 +114,23 @@ pub trait Tables {
 
     /// Deletes the keys of all apps that are published until before `now`.
     fn delete_expired_keys(&self, now: Timestamp) -> Result<()>;
+
+    // API keys. They go with the app that they are for.
+
+    /// Adds an API key.
+    fn insert_api_key(&self, key: &StoredApiKey) -> Result<()>;
+
+    /// Reads an API key.
+    fn api_key(&self, id: &ApiKeyId) -> Result<Option<StoredApiKey>>;
+
+    /// API keys whose id, as text, comes after this text.
+    fn api_keys(&self, filter: &ApiKeyFilter, after: &str, limit: usize) -> Result<Vec<ApiKey>>;
+
+    /// Sets an API key's `revoked_at`, unless it is set.
+    fn revoke_api_key(&self, id: &ApiKeyId, at: Timestamp) -> Result<()>;
+
+    /// Sets an API key's `last_used_at`, unless that is later.
+    fn note_api_key_use(&self, id: &ApiKeyId, at: Timestamp) -> Result<()>;
 
     // Webhooks.
 

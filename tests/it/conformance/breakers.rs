@@ -1,5 +1,6 @@
 //! For each check, a storage that breaks its promise as a real one might.
 
+mod api_keys;
 mod delivery;
 mod log;
 mod records;
@@ -20,9 +21,14 @@ pub struct Breaker {
 }
 
 pub fn all() -> impl Iterator<Item = &'static Breaker> {
-    [log::BREAKERS, delivery::BREAKERS, records::BREAKERS]
-        .into_iter()
-        .flatten()
+    [
+        log::BREAKERS,
+        delivery::BREAKERS,
+        records::BREAKERS,
+        api_keys::BREAKERS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Every app.

@@ -20,6 +20,7 @@ fn deleting_leaves_no_row_behind() {
             "batch",
             "attempt",
             "key",
+            "api_key",
             "app",
         ]
         .iter()
@@ -29,6 +30,11 @@ fn deleting_leaves_no_row_behind() {
         })
         .sum()
     };
+    let new = hookbox::model::NewApiKey {
+        scope: Some(APP.parse().unwrap()),
+        ..Default::default()
+    };
+    bench.hooks.create_api_key(new).unwrap();
     let webhook = bench.webhook("a");
     bench.webhook("b");
     for n in 0..5 {
@@ -112,6 +118,7 @@ fn no_hot_statement_scans() {
         .unwrap();
     let mut seen = 0;
     for source in [
+        "api_keys.rs",
         "attempts.rs",
         "batches.rs",
         "entries.rs",

@@ -1,5 +1,6 @@
 //! The `hookbox` shell: the real binary against temporary folders.
 
+mod api_keys;
 mod registry;
 mod story;
 mod wire;

@@ -1,6 +1,7 @@
 //! What the tests of the whole box share: a clock that is set by hand, a transport that is
 //! scripted, and a real receiver on the loopback interface.
 
+mod exposition;
 mod faulty;
 #[cfg(feature = "postgres")]
 mod pg;
@@ -20,6 +21,7 @@ use hookbox::storage::{BatchFilter, PageRequest};
 use hookbox::transport::{Method, Request, Response, Transport, TransportError};
 use hookbox::{Hookbox, Options};
 
+pub use exposition::Exposed;
 pub use faulty::Faults;
 #[cfg(feature = "postgres")]
 pub use pg::Schema;

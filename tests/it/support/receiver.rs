@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::Duration;
 
 /// One request as a receiver got it.
@@ -41,6 +41,8 @@ struct Shared {
     received: Mutex<Vec<Received>>,
     changed: Condvar,
     connections: AtomicUsize,
+    /// Whoever answers reads it; whoever holds the answers back writes it.
+    held: RwLock<()>,
 }
 
 impl Receiver {
@@ -73,6 +75,11 @@ impl Receiver {
     /// The next deliveries are answered with these.
     pub fn answer_with(&self, statuses: impl IntoIterator<Item = u16>) {
         self.shared.statuses.lock().unwrap().extend(statuses);
+    }
+
+    /// Takes deliveries, but answers none until what this returns is dropped.
+    pub fn hold(&self) -> std::sync::RwLockWriteGuard<'_, ()> {
+        self.shared.held.write().unwrap()
     }
 
     /// The deliveries got so far.
@@ -121,6 +128,7 @@ fn serve(stream: TcpStream, shared: &Shared) {
         };
         shared.received.lock().unwrap().push(request);
         shared.changed.notify_all();
+        drop(shared.held.read());
         let head = format!(
             "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n",
             body.len()

@@ -1,0 +1,3 @@
+module github.com/hookbox/hookbox/bindings/go
+
+go 1.24
