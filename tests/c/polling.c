@@ -33,6 +33,7 @@ void polling(void) {
     hookbox_batch_page_free(page);
     OK(hookbox_box_poll(box, w.now_ms + 1, NULL, NULL, &error));
     OK(hookbox_box_wake(box, &error));
+    OK(hookbox_box_interrupt(box, &error));
     bool idle = true;
     OK(hookbox_box_wait_idle(box, 0, &idle, &error)); // No thread of ours runs.
     CHECK(!idle);
