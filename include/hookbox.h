@@ -57,7 +57,7 @@
 // the system's SQLite shares it: the program may have its own tables in the same file, and emit inside its own
 // transaction with hookbox_emit_in(), or with plain SQL (INSERT INTO hookbox_event).
 //
-// The library installs no signal handler and no exit hook, sets no global state, reads no environment
+// The library installs no signal handler and no exit hook, blocks the program's signals on its own threads, sets no global state, reads no environment
 // variable, and prints nothing (but for a bug of its own: the message of a HOOKBOX_PANIC goes to stderr).
 
 

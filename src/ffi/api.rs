@@ -8,6 +8,7 @@ use crate::model::AppId;
 use super::boundary::{Done, Output, bytes, not_one_of, optional_text, sized, slice, text};
 use super::error::hookbox_error;
 use super::handle::{call_open, hookbox_box};
+use super::signals::blocked;
 use super::status::hookbox_status;
 use super::text::{Keep, give, hookbox_pair, hookbox_str, take_back};
 
@@ -165,7 +166,8 @@ pub unsafe extern "C" fn hookbox_api_handle(
                 Arc::new(grant_of(grant)?)
             };
             let api = Api::new(Arc::clone(&open.hooks), authorizer, dialect);
-            out.set(give_response(&api.handle(&request_of(request)?)));
+            let request = request_of(request)?;
+            out.set(give_response(&blocked(|| api.handle(&request))));
             Ok(())
         })
     }

@@ -36,6 +36,7 @@ pub mod open;
 pub mod options;
 pub mod records;
 pub mod run;
+mod signals;
 pub mod status;
 pub mod sys;
 pub mod text;

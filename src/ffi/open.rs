@@ -7,6 +7,7 @@ use super::boundary::{Output, guard, reference, text};
 use super::error::hookbox_error;
 use super::handle::hookbox_box;
 use super::options::hookbox_options;
+use super::signals::blocked;
 use super::status::hookbox_status;
 use super::text::hookbox_str;
 
@@ -26,7 +27,7 @@ pub(super) unsafe fn open(
             } else {
                 reference(options, "options")?.build()
             };
-            out.set(hookbox_box::new(how(options)??));
+            out.set(hookbox_box::new(blocked(|| how(options))??));
             Ok(())
         })
     }

@@ -7,6 +7,7 @@ use crate::model::Timestamp;
 use super::boundary::Output;
 use super::error::hookbox_error;
 use super::handle::{call, call_outside, hookbox_box};
+use super::signals::blocked;
 use super::status::hookbox_status;
 use super::webhooks::millis;
 
@@ -20,7 +21,7 @@ pub unsafe extern "C" fn hookbox_box_start(
     error: *mut *mut hookbox_error,
 ) -> hookbox_status {
     // SAFETY: the caller keeps what the header says.
-    unsafe { call_outside(hooks, error, |hooks| Ok(hooks.start()?)) }
+    unsafe { call_outside(hooks, error, |hooks| Ok(blocked(|| hooks.start())?)) }
 }
 
 /// Stops the threads: claims nothing more, waits up to `drain_ms` for requests in flight, breaks them
@@ -83,7 +84,7 @@ pub unsafe extern "C" fn hookbox_box_poll(
             } else {
                 Timestamp::from_millis(now_ms)
             };
-            let polled = hooks.poll(now)?;
+            let polled = blocked(|| hooks.poll(now))?;
             attempts.set(polled.attempts);
             next_due.set(millis(polled.next_due));
             Ok(())

@@ -7,6 +7,7 @@ use super::apps::page_request;
 use super::boundary::{Done, Output, not_one_of, optional_text, text};
 use super::error::hookbox_error;
 use super::handle::{call, hookbox_box};
+use super::signals::blocked;
 use super::status::hookbox_status;
 use super::text::{Keep, give, give_texts, hookbox_str, hookbox_texts, take_back};
 use super::webhook_config::{hookbox_webhook_config, new_webhook, update};
@@ -351,10 +352,8 @@ pub unsafe extern "C" fn hookbox_webhook_activate(
     unsafe {
         call(hooks, error, |hooks| {
             let out = Output::optional(out_webhook, "out_webhook")?;
-            set(
-                out,
-                &hooks.activate(text(app, "app")?, &webhook_id(webhook)?)?,
-            );
+            let (app, id) = (text(app, "app")?, webhook_id(webhook)?);
+            set(out, &blocked(|| hooks.activate(app, &id))?);
             Ok(())
         })
     }
@@ -376,10 +375,8 @@ pub unsafe extern "C" fn hookbox_webhook_verify(
     unsafe {
         call(hooks, error, |hooks| {
             let out = Output::optional(out_webhook, "out_webhook")?;
-            set(
-                out,
-                &hooks.verify(text(app, "app")?, &webhook_id(webhook)?)?,
-            );
+            let (app, id) = (text(app, "app")?, webhook_id(webhook)?);
+            set(out, &blocked(|| hooks.verify(app, &id))?);
             Ok(())
         })
     }
