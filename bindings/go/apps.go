@@ -46,9 +46,9 @@ func (b *Box) app(ctx context.Context, call appCall) (App, error) {
 // CreateApp creates an app, with a signing key where its profile signs with one.
 //
 // Errors: [ErrAppExists]; [ErrAppNotFound] when the text cannot be an app's id; [ErrInvalidRequest] for a
-// profile out of range; [ErrInvalidKey].
+// profile out of range, and for a KeyID without a KeyPEM; [ErrInvalidKey].
 func (b *Box) CreateApp(ctx context.Context, app NewApp) (App, error) {
-	bits, err := newKeyOf(app.KeyBits, app.KeyPEM, app.KeyID)
+	bits, err := bitsOf(app.KeyBits)
 	if err != nil {
 		return App{}, err
 	}

@@ -127,8 +127,8 @@ func detached[T any](ctx context.Context, call func(context.Context) (T, error))
 
 // Start starts the threads that deliver. Starting twice changes nothing.
 //
-// Errors: [ErrReadOnly]; [ErrUnsupported] from inside a callback; [ErrInternal] when the operating system gives
-// no thread.
+// Errors: [ErrReadOnly]; [ErrUnsupported] from a callback on one of hookbox's own threads; [ErrInternal] when the
+// operating system gives no thread.
 func (b *Box) Start(ctx context.Context) error {
 	return b.call(ctx, func(c *C.hookbox_box, e **C.hookbox_error) C.hookbox_status {
 		return C.hookbox_box_start(c, e)
@@ -141,7 +141,7 @@ func (b *Box) Start(ctx context.Context) error {
 // earlier cancellation is not noticed while it waits.
 //
 // Errors: [ErrStorageIO] when the storage took no more results: what they belong to is sent again when its lease
-// ends. [ErrUnsupported] from inside a callback.
+// ends. [ErrUnsupported] from a callback on one of hookbox's own threads.
 func (b *Box) Stop(ctx context.Context) error {
 	patience := closePatience
 	if deadline, has := ctx.Deadline(); has {
@@ -168,36 +168,65 @@ func (b *Box) Wake(ctx context.Context) error {
 }
 
 // Poll delivers on the calling thread what is due, one request after the other: for programs that want no
-// threads of ours. `now` is the time, zero for the box's clock. It runs to its end, also when the context ends
-// meanwhile.
+// threads of ours. `now` is the time, zero for the box's clock. When the context ends it returns after the
+// request at hand, with what it did until then and the context's error. (Other calls of Poll that are under way
+// return early then, too, without an error: their NextDue is now.)
 //
 // Errors: those of the storage: a request that was made is then not recorded, and is made again when its lease
 // ends.
 func (b *Box) Poll(ctx context.Context, now time.Time) (PollResult, error) {
 	var attempts C.size_t
 	var due C.int64_t
+	returned := b.interrupting(ctx)
 	err := b.call(ctx, func(c *C.hookbox_box, e **C.hookbox_error) C.hookbox_status {
 		return C.hookbox_box_poll(c, millisOf(now), &attempts, &due, e)
 	})
+	returned()
 	if err != nil {
 		return PollResult{}, err
 	}
-	return PollResult{Attempts: int(attempts), NextDue: timeOf(due)}, nil
+	return PollResult{Attempts: int(attempts), NextDue: timeOf(due)}, ctx.Err()
 }
 
 // WaitIdle waits until the threads have nothing to do (nothing in flight, nothing due), or the context ends. For
 // scripts and tests: what another process emits in the last half second may not have been seen. Without
-// running threads it waits for as long as something is due.
+// running threads only the context ends it.
 func (b *Box) WaitIdle(ctx context.Context) error {
-	const slice = 50 // ms: how late the end of the context may be noticed.
+	defer b.interrupting(ctx)()
 	for {
 		var idle C.bool
 		err := b.call(ctx, func(c *C.hookbox_box, e **C.hookbox_error) C.hookbox_status {
-			return C.hookbox_box_wait_idle(c, slice, &idle, e)
+			return C.hookbox_box_wait_idle(c, C.uint64_t(time.Hour.Milliseconds()), &idle, e)
 		})
 		if err != nil || bool(idle) {
 			return err
 		}
+	}
+}
+
+// interrupting makes a call that waits return soon when the context ends. It gives a function to say that the call
+// has returned.
+func (b *Box) interrupting(ctx context.Context) (returned func()) {
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		// Again and again, for a call that has not begun to wait yet.
+		for pause := time.Millisecond; ; pause *= 2 {
+			err := b.call(context.Background(), func(c *C.hookbox_box, e **C.hookbox_error) C.hookbox_status {
+				return C.hookbox_box_interrupt(c, e)
+			})
+			if err != nil {
+				return // Closed: which interrupts by itself.
+			}
+			select {
+			case <-done:
+				return
+			case <-time.After(pause):
+			}
+		}
+	})
+	return func() {
+		stop()
+		close(done)
 	}
 }
 

@@ -68,7 +68,7 @@ func TestClosingInside(t *testing.T) {
 	s.poll(t) // On this thread.
 	wants(t, (<-refused)[0], hookbox.ErrUnsupported)
 	must(s.App(ctx, app))
-	ok(s.Stop(ctx)) // What the callback started: on a thread that polls, the library allows that.
+	ok(s.Stop(ctx)) // What the callback started: on a thread that polls, it may.
 
 	s.endpoint.answers(200)
 	must(s.Activate(ctx, app, s.webhook.ID))

@@ -136,12 +136,15 @@ func timeOf(ms C.int64_t) time.Time {
 	return time.UnixMilli(int64(ms)).UTC()
 }
 
-// millisOf is a moment in Unix milliseconds; 0 for the zero time.
+// millisOf is a moment in Unix milliseconds; 0 for the zero time, and for no other.
 func millisOf(t time.Time) C.int64_t {
 	if t.IsZero() {
 		return 0
 	}
-	return C.int64_t(t.UnixMilli())
+	if ms := t.UnixMilli(); ms != 0 {
+		return C.int64_t(ms)
+	}
+	return 1
 }
 
 // spanOf is a span in milliseconds, rounded up, so that what is short does not become none.

@@ -1,6 +1,7 @@
 // Package hookbox is an embedded webhook outbox: a program opens a box (one SQLite file, or a PostgreSQL
 // database), creates an app, registers webhooks and emits events; hookbox delivers them, signed, for two
-// weeks if need be, and keeps a record of every attempt. For receivers there are [Verifier] and [Receiver].
+// weeks if need be, and keeps a record of every attempt. For receivers there are [Verifier] and [Receiver];
+// [Box.Handler] is the management API.
 //
 // # SQLite
 //
@@ -17,8 +18,9 @@
 // # Contexts
 //
 // Every call that touches the storage takes a context, which is looked at before the call. Calls that wait
-// for somebody else ([Box.Activate], [Box.WaitIdle]) or for much work ([Box.Backup]) return when it ends; the
-// others are a transaction in a file and run to their end, so that their outcome is known.
+// for somebody else ([Box.Activate], [Box.WaitIdle]) or for much work ([Box.Backup]) return when it ends, and
+// [Box.Poll] after the request at hand; the others are a transaction in a file and run to their end, so that
+// their outcome is known.
 //
 // # Goroutines and callbacks
 //

@@ -104,7 +104,11 @@ func TestPoll(t *testing.T) {
 	}
 	t.Logf("%d attempts in %v", attempts, s.clock.Now().Sub(began))
 
+	// Where jitter put the last attempt at the very end of the two weeks, the webhook was deactivated by it.
+	webhook := must(s.Webhook(ctx, app, s.webhook.ID))
+	equal(t, "active", webhook.Active, s.clock.Now().Sub(began) < 14*24*time.Hour)
 	s.endpoint.answers(200)
+	must(s.Activate(ctx, app, webhook.ID))
 	must(s.Resend(ctx, app, batch.ID))
 	made, _ := s.poll(t)
 	equal(t, "resent", made, 1)

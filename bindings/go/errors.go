@@ -52,6 +52,8 @@ const (
 	ErrClosed Status = 120
 	// ErrForked: this process is a child of fork(): the box is its parent's. Nothing was touched.
 	ErrForked Status = 121
+	// ErrAPIKeyNotFound: no key of the management API has this id.
+	ErrAPIKeyNotFound Status = 122
 	// ErrStorageBusy: another process held the database too long. Nothing was changed: try again.
 	ErrStorageBusy Status = 200
 	// ErrStorageFull: no space left. Nothing was changed: free space, and try again.
@@ -112,6 +114,7 @@ var codes = map[Status]string{
 	ErrInvalidUTF8:              "invalid_utf8",
 	ErrClosed:                   "closed",
 	ErrForked:                   "forked",
+	ErrAPIKeyNotFound:           "api_key_not_found",
 	ErrStorageBusy:              "storage_busy",
 	ErrStorageFull:              "storage_full",
 	ErrStorageReadOnly:          "storage_read_only",
@@ -140,14 +143,14 @@ func (s Status) Error() string {
 	return fmt.Sprintf("hookbox: status %d", int32(s))
 }
 
-// ErrNotFound is any of [ErrAppNotFound], [ErrWebhookNotFound], [ErrEventNotFound], [ErrBatchNotFound] and
-// [ErrKeyNotFound]: errors.Is(err, hookbox.ErrNotFound).
+// ErrNotFound is any of [ErrAppNotFound], [ErrWebhookNotFound], [ErrEventNotFound], [ErrBatchNotFound],
+// [ErrKeyNotFound] and [ErrAPIKeyNotFound]: errors.Is(err, hookbox.ErrNotFound).
 var ErrNotFound error = group{
-	ErrAppNotFound, ErrWebhookNotFound, ErrEventNotFound, ErrBatchNotFound, ErrKeyNotFound,
+	ErrAppNotFound, ErrWebhookNotFound, ErrEventNotFound, ErrBatchNotFound, ErrKeyNotFound, ErrAPIKeyNotFound,
 }
 
 // group is several statuses as one error.
-type group [5]Status
+type group [6]Status
 
 func (group) Error() string { return "hookbox: not found" }
 

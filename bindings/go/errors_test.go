@@ -50,7 +50,7 @@ func TestErrors(t *testing.T) {
 		{second(s.RetireKey(ctx, app, "x", -1)), hookbox.ErrInvalidArgument, 500},
 		{second(s.EmitIn(ctx, unsafe.Pointer(new(int)), app)), hookbox.ErrUnsupported, 500},
 		{second(hookbox.Profile("none")), hookbox.ErrInvalidRequest, 400},
-		{second(hookbox.Open("/nonexistent/app.db")), hookbox.ErrStorageIO, 500},
+		{second(hookbox.Open("/nonexistent/app.db")), hookbox.ErrStorageIO, 503},
 		{second(hookbox.OpenInMemory(hookbox.WithWorkers(5000))), hookbox.ErrInvalidRequest, 400},
 		{second(hookbox.OpenInMemory(hookbox.WithRetention(-1))), hookbox.ErrInvalidArgument, 500},
 		{second(hookbox.OpenInMemory(hookbox.WithKeyEncryptionKey(make([]byte, 31)))),
@@ -124,7 +124,7 @@ func TestStatuses(t *testing.T) {
 			t.Errorf("%q is not in the header as %d", code, number)
 		}
 	}
-	equal(t, "statuses", found, 37)
+	equal(t, "statuses", found, 38)
 
 	for name, value := range map[string]int{
 		"ANSWERED": int(hookbox.Answered), "FAILED_DNS": int(hookbox.FailedDNS),
@@ -137,6 +137,7 @@ func TestStatuses(t *testing.T) {
 		"BATCH_ANY": int(hookbox.BatchAny), "BATCH_WAITING": int(hookbox.BatchWaiting),
 		"BATCH_LEASED": int(hookbox.BatchLeased), "BATCH_DELIVERED": int(hookbox.BatchDelivered),
 		"BATCH_EXHAUSTED": int(hookbox.BatchExhausted), "BATCH_PARKED": int(hookbox.BatchParked),
+		"API_PRELUDE": int(hookbox.APIPrelude), "API_FINGERPRINT": int(hookbox.APIFingerprint),
 		"BATCH_CANCELLED": int(hookbox.BatchCancelled), "KV_KEY_BYTES_MAX": hookbox.StoreKeyBytesMax,
 	} {
 		if number, is := defined[name]; !is || number != value {

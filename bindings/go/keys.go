@@ -23,11 +23,8 @@ func keyOf(k *C.hookbox_key) Key {
 	}
 }
 
-// newKeyOf checks what C would pass over: the id of a key that hookbox makes, and numbers that C has no room for.
-func newKeyOf(bits int, pem Secret, id string) (C.uint32_t, error) {
-	if id != "" && pem == "" {
-		return 0, argumentError("Invalid argument: a key id belongs to a PEM key; hookbox names its own.")
-	}
+// bitsOf checks numbers that C has no room for; the rest is C's to check.
+func bitsOf(bits int) (C.uint32_t, error) {
 	if bits < 0 || bits > 1<<20 {
 		return 0, argumentError("Invalid argument: a key has 2048, 3072 or 4096 bits.")
 	}
@@ -47,9 +44,10 @@ func (b *Box) key(ctx context.Context, call keyCall) (Key, error) {
 }
 
 // RotateKey publishes a new key now, which takes over signing after its lead; the one before stays published for
-// the overlap of [WithKeyRotation]. Errors: [ErrAppNotFound], [ErrInvalidKey].
+// the overlap of [WithKeyRotation]. Errors: [ErrAppNotFound], [ErrInvalidKey]; [ErrInvalidRequest] for an ID without
+// a PEM.
 func (b *Box) RotateKey(ctx context.Context, app string, key NewKey) (Key, error) {
-	bits, err := newKeyOf(key.Bits, key.PEM, key.ID)
+	bits, err := bitsOf(key.Bits)
 	if err != nil {
 		return Key{}, err
 	}

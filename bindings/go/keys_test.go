@@ -39,7 +39,9 @@ func TestKeys(t *testing.T) {
 	first := must(s.Keys(ctx, app))[0]
 	equal(t, "phase", first.Phase, hookbox.KeyActive)
 	_, err := s.RotateKey(ctx, app, hookbox.NewKey{ID: "second"})
-	wants(t, err, hookbox.ErrInvalidArgument)
+	wants(t, err, hookbox.ErrInvalidRequest)
+	_, err = s.CreateApp(ctx, hookbox.NewApp{ID: "named", KeyID: "second"})
+	wants(t, err, hookbox.ErrInvalidRequest)
 	pem := must(os.ReadFile("../../tests/vectors/rsa2048_pkcs8_test_only.pem"))
 	second := must(s.RotateKey(ctx, app, hookbox.NewKey{ID: "second", PEM: hookbox.Secret(pem), Lead: time.Hour}))
 	equal(t, "phase", second.Phase, hookbox.KeyNext)

@@ -88,6 +88,47 @@ func TestContext(t *testing.T) {
 	equal(t, "events stored", len(collect(t, box.Events(ctx, app, ""))), 0)
 }
 
+// endless is a transport that makes new work with each delivery.
+type endless struct {
+	*endpoint
+	more func()
+}
+
+func (e endless) Send(ctx context.Context, request hookbox.Request) hookbox.Outcome {
+	if request.Method == http.MethodPost {
+		e.more()
+	}
+	return e.endpoint.Send(ctx, request)
+}
+
+// A context that ends while a call waits or works: nothing but that ends these two.
+func TestInterrupt(t *testing.T) {
+	s := newStepped(t)
+	ok(s.Close())
+	polling, cancel := context.WithCancel(ctx)
+	var box *hookbox.Box
+	transport := endless{s.endpoint, func() {
+		must(box.Emit(ctx, app, "user.created", []byte(`{}`)))
+		cancel()
+	}}
+	box = opened(t)(hookbox.Open(s.path, hookbox.WithClock(s.clock), hookbox.WithTransport(transport),
+		hookbox.WithHTTPAllowed(), loopback))
+	must(box.Emit(ctx, app, "user.created", []byte(`{}`)))
+	polled, err := box.Poll(polling, time.Time{})
+	equal(t, "poll", err, context.Canceled)
+	equal(t, "attempts", polled.Attempts, len(s.endpoint.requests()))
+	equal(t, "to go on with", polled.NextDue, s.clock.Now())
+
+	waiting, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	equal(t, "wait idle", box.WaitIdle(waiting), context.DeadlineExceeded)
+	// Whoever closes needs no context for that.
+	closed := make(chan error, 1)
+	go func() { closed <- box.WaitIdle(ctx) }()
+	ok(box.Close())
+	wants(t, <-closed, hookbox.ErrClosed)
+}
+
 // A box that is forgotten is closed, once the garbage collector has seen it: its callbacks are let go.
 func TestForgotten(t *testing.T) {
 	gone := make(chan struct{})

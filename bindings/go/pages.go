@@ -53,3 +53,8 @@ func (b *Box) Batches(ctx context.Context, app string, filter BatchFilter) iter.
 func (b *Box) Attempts(ctx context.Context, app string, filter AttemptFilter) iter.Seq2[Attempt, error] {
 	return all(func(page PageRequest) (Page[Attempt], error) { return b.ListAttempts(ctx, app, filter, page) })
 }
+
+// APIKeys goes over the API keys for one app, or all (empty), the oldest first.
+func (b *Box) APIKeys(ctx context.Context, app string) iter.Seq2[APIKey, error] {
+	return all(func(page PageRequest) (Page[APIKey], error) { return b.ListAPIKeys(ctx, app, page) })
+}

@@ -21,5 +21,5 @@ func TestReadme(t *testing.T) {
 			t.Errorf("no example has:\n%s", code)
 		}
 	}
-	equal(t, "snippets", len(snippets), 6)
+	equal(t, "snippets", len(snippets), 7)
 }

@@ -437,3 +437,44 @@ type ChallengeAnswer struct {
 	// AppID is which app asks; empty when it does not say.
 	AppID string
 }
+
+// NewAPIKey is what may be made as a key of the management API: for one App, or for AllApps.
+type NewAPIKey struct {
+	// Name says what it is for: at most 100 characters.
+	Name string
+	// App is the one app it is for.
+	App string
+	// AllApps makes it for every app, instead.
+	AllApps bool
+	// ReadOnly makes it for looking only.
+	ReadOnly bool
+	// RequestsPerSecond in the long run: 1 to 10 000; 0 means 50. Twice as many may come at once.
+	RequestsPerSecond int
+	// ExpiresAt is from when on it is refused; zero for never.
+	ExpiresAt time.Time
+}
+
+// CreatedAPIKey is a new API key.
+type CreatedAPIKey struct {
+	APIKey
+	// Secret is the key itself, to be sent as "Authorization: Bearer …": the only copy.
+	Secret Secret
+}
+
+// APIKey is a key of the management API, without its secret part.
+type APIKey struct {
+	// ID is "hbk_…": the public beginning of the key itself.
+	ID string
+	// Name says what it is for.
+	Name string
+	// AppID is the one app it is for; empty: every app.
+	AppID    string
+	ReadOnly bool
+	// RequestsPerSecond in the long run.
+	RequestsPerSecond int
+	CreatedAt         time.Time
+	// ExpiresAt, RevokedAt and LastUsedAt (to the minute) are zero where there is none.
+	ExpiresAt  time.Time
+	RevokedAt  time.Time
+	LastUsedAt time.Time
+}

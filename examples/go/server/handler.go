@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"io"
@@ -56,8 +58,20 @@ func newHandler(box *hookbox.Box, config config, log *slog.Logger) (http.Handler
 	mux.Handle("/webhook", receiver)
 	mux.HandleFunc("GET /.well-known/jwks.json", sender.jwks)
 	mux.HandleFunc("POST /users", sender.createUser)
+	// The management API, for whoever has the administrator's token. Without AuthorizedBy: for the box's API keys.
+	management := box.Handler(hookbox.APIPrelude, hookbox.AuthorizedBy(func(r *http.Request) (hookbox.Grant, error) {
+		return hookbox.Grant{AllApps: config.isAdmin(r)}, nil
+	}))
+	mux.Handle("/v2/session/apps/", management)
+	mux.Handle("/hookbox/v1/", management)
 	mux.HandleFunc("GET /events/{id}", sender.explain)
 	return mux, nil
+}
+
+// isAdmin says whether a request has the administrator's token. Without such a token nobody is one.
+func (c config) isAdmin(r *http.Request) bool {
+	shown, wanted := sha256.Sum256([]byte(r.Header.Get("X-Admin-Token"))), sha256.Sum256([]byte(c.admin))
+	return c.admin != "" && subtle.ConstantTimeCompare(shown[:], wanted[:]) == 1
 }
 
 // sender is the part of the service that emits.

@@ -1,8 +1,10 @@
 // Command server is a web service that sends webhooks, and receives them: POST /users emits user.created, and
-// /webhook takes what arrives. It is told where by flags, and stops on SIGINT or SIGTERM without losing anything.
+// /webhook takes what arrives; the management API is for the administrator. It is told where by flags, and stops on
+// SIGINT or SIGTERM without losing anything.
 //
-//	go run ./server -listen 127.0.0.1:8080 -database app.db -allow-loopback
+//	ADMIN_TOKEN=secret go run ./server -listen 127.0.0.1:8080 -database app.db -allow-loopback
 //	curl -X POST -d '{"user_id":"usr_1"}' http://127.0.0.1:8080/users
+//	curl -H 'X-Admin-Token: secret' http://127.0.0.1:8080/v2/session/apps/shop/webhooks
 package main
 
 import (
@@ -29,6 +31,7 @@ func main() {
 	flag.StringVar(&config.jwks, "jwks", "", "URL of the keys to receive with; this server's own by default")
 	flag.BoolVar(&config.allowLoopback, "allow-loopback", false, "send to http:// and 127.0.0.0/8, for a trial")
 	flag.Parse()
+	config.admin = hookbox.Secret(os.Getenv("ADMIN_TOKEN"))
 	config.token = hookbox.Secret(os.Getenv("WEBHOOK_TOKEN"))
 	if config.token == "" {
 		config.token = "a token for a trial"
@@ -43,7 +46,7 @@ func main() {
 
 type config struct {
 	listen, database, webhook, jwks string
-	token                           hookbox.Secret
+	token, admin                    hookbox.Secret
 	allowLoopback                   bool
 }
 

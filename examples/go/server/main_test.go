@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -31,7 +32,7 @@ func TestServer(t *testing.T) {
 		ctx, stop := context.WithCancel(context.Background())
 		defer stop()
 		// A port of its own each time; the webhook of the first start is not this one's.
-		config := config{listen: "127.0.0.1:0", database: path, token: "token", allowLoopback: true}
+		config := config{listen: "127.0.0.1:0", database: path, token: "token", admin: "admin", allowLoopback: true}
 		go func() {
 			ended <- run(ctx, config, slog.New(slog.NewTextHandler(log, nil)), func(own string) { address <- own })
 		}()
@@ -41,6 +42,7 @@ func TestServer(t *testing.T) {
 		case err := <-ended:
 			t.Fatal(err)
 		}
+		admin := http.Header{}
 		call := func(method, path, body string, wanted int) string {
 			t.Helper()
 			request, err := http.NewRequest(method, own+path, strings.NewReader(body))
@@ -48,6 +50,7 @@ func TestServer(t *testing.T) {
 				t.Fatal(err)
 			}
 			request.Header.Set("Idempotency-Key", own)
+			maps.Copy(request.Header, admin)
 			response, err := http.DefaultClient.Do(request)
 			if err != nil {
 				t.Fatal(err)
@@ -85,6 +88,16 @@ func TestServer(t *testing.T) {
 		if string(story.Event.Payload) != `{"user_id":"usr_1"}` || len(story.Batches) != start+1 {
 			t.Fatalf("start %d: %+v", start, story)
 		}
+		// The management API, for the administrator only.
+		call("GET", "/v2/session/apps/shop/webhooks", "", 401)
+		call("GET", "/hookbox/v1/stats", "", 401)
+		admin.Set("X-Admin-Token", "wrong")
+		call("GET", "/hookbox/v1/stats", "", 401)
+		admin.Set("X-Admin-Token", "admin")
+		if webhooks := call("GET", "/v2/session/apps/shop/webhooks", "", 200); !strings.Contains(webhooks, own) {
+			t.Fatal(webhooks)
+		}
+		call("GET", "/hookbox/v1/stats", "", 200)
 		stop()
 		if err := <-ended; err != nil {
 			t.Fatal(err)
