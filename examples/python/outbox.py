@@ -1,4 +1,5 @@
-"""Register, activate, emit, deliver, verify: an outbox and a receiver in one program. Prints what it does.
+"""Register, activate, emit, deliver, verify, look: an outbox and a receiver in one program. It says what it
+does.
 
 A real receiver is another program, on another machine, behind https.
 """
@@ -9,12 +10,13 @@ import sys
 import tempfile
 import threading
 from datetime import timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import hookbox
-from hookbox import Notice, Options, ReceivedEvent, Verifier
-from hookbox.wsgi import Receiver
+from hookbox import Box, Notice, Options, ReceivedEvent, Verifier
+from hookbox.wsgi import Api, Receiver
 
 TOKEN = "are-you-there"
 
@@ -44,6 +46,23 @@ def send(path: Path, receiver: Receiving) -> None:
         for batch in box.batches("54e9ujn"):
             print(f"delivered a batch of {batch.event_count} at attempt {batch.attempts}")
         print("the story:", *box.explain_event(event).batches[0].sentences, sep="\n  ")
+        look(box)
+
+
+def look(box: Box) -> None:
+    """The management API, served for one request."""
+    secret, key = box.create_api_key(name="dashboard", app="54e9ujn", read_only=True)
+    with make_server("127.0.0.1", 0, Api(box), WSGIServer, Quiet) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        connection = HTTPConnection("127.0.0.1", server.server_port)
+        headers = {"Authorization": f"Bearer {secret}"}
+        connection.request("GET", "/v2/session/apps/54e9ujn/webhooks", headers=headers)
+        response = connection.getresponse()
+        print(f"asked with the key {key.name}: {response.status}, {len(response.read())} bytes")
+        connection.close()
+        thread.join()
+    box.revoke_api_key(key.id)
 
 
 def on_notice(notice: Notice) -> None:

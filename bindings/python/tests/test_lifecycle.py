@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from support import APP, PATIENCE, TOKEN, Endpoint
+from support import APP, PATIENCE, TOKEN, Endpoint, World
 
 import hookbox
-from hookbox import BatchStatus, Verifier
+from hookbox import BatchStatus, Verifier, _running
+from hookbox._library import lib
 
 
 def test_lifecycle(tmp_path: Path, endpoint: Endpoint) -> None:
@@ -54,3 +58,35 @@ def test_lifecycle_survives_closing(tmp_path: Path, endpoint: Endpoint) -> None:
             box.emit(APP, "user.created", "{}")
         with pytest.raises(hookbox.ReadOnly):
             box.start()
+
+
+def test_lifecycle_waiting_is_interrupted(world: World) -> None:
+    # No thread runs: it would wait for the whole of its patience.
+    idle: list[bool] = []
+    begun = time.monotonic()
+    waiting = threading.Thread(target=lambda: idle.append(world.box.wait_idle(PATIENCE)))
+    waiting.start()
+    while waiting.is_alive():
+        world.box.interrupt()
+        waiting.join(0.01)
+    assert idle == [False]
+    assert time.monotonic() - begun < PATIENCE.total_seconds() / 2
+
+
+def test_lifecycle_no_interrupt_is_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Waiting asks the library again and again: one that comes just between is heard all the same.
+    calls: list[int] = []
+
+    class Library:
+        def __getattr__(self, name: str) -> object:
+            return getattr(lib, name)
+
+        def hookbox_box_wait_idle(self, *arguments: object) -> int:
+            status: int = lib.hookbox_box_wait_idle(*arguments)
+            calls.append(status)
+            world.box.interrupt()
+            return status
+
+    monkeypatch.setattr(_running, "lib", Library())
+    assert not world.box.wait_idle(timedelta(seconds=5))
+    assert calls == [0]

@@ -81,6 +81,23 @@ def test_poll_contains_what_the_transport_raises(world: World, unraisable: Unrai
     assert batch.status is BatchStatus.DELIVERED
 
 
+def test_poll_is_interrupted_after_the_request_at_hand(world: World) -> None:
+    def well_and_enough(_: Request) -> Outcome:
+        world.box.interrupt()
+        return Answered(200)
+
+    world.webhook()
+    world.webhook()
+    world.box.emit(APP, "user.created", "{}")
+    world.transport.answer = well_and_enough
+    first = world.box.poll()
+    assert (first.attempts, first.next_due) == (1, world.clock.time)
+    # An interrupt is for what is under way.
+    world.box.interrupt()
+    assert world.box.poll().attempts == 1
+    assert {batch.status for batch in world.box.batches(APP)} == {BatchStatus.DELIVERED}
+
+
 class BrokenClock(HandSetClock):
     """A clock that can break."""
 

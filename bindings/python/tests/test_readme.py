@@ -15,7 +15,7 @@ README = (ROOT / "bindings" / "python" / "README.md").read_text(encoding="utf-8"
 def test_readme_snippets_are_the_examples() -> None:
     example = (ROOT / "examples" / "python" / "outbox.py").read_text(encoding="utf-8")
     snippets = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-    assert len(snippets) == 4
+    assert len(snippets) == 6
     for snippet in snippets:
         assert any(textwrap.indent(snippet, " " * depth) in example for depth in (4, 8)), snippet
 

@@ -17,6 +17,7 @@ from hookbox._convert import (
 from hookbox._library import CData
 from hookbox.model import (
     ApiKey,
+    ApiResponse,
     App,
     Attempt,
     Backlog,
@@ -275,4 +276,13 @@ def challenge_answer(given: CData) -> ChallengeAnswer:
         body=bytes_out(given.body),
         challenge=given.challenge,
         app_id=text_out(given.app_id),
+    )
+
+
+def api_response(given: CData) -> ApiResponse:
+    """Reads a `hookbox_api_response`."""
+    return ApiResponse(
+        http_status=given.http_status,
+        headers=many(header, given.headers, given.header_count),
+        body=bytes_out(given.body),
     )

@@ -20,6 +20,9 @@ SLICE_SECONDS = 0.1
 class Running(Handle):
     """Methods of a box that deliver."""
 
+    # Another one after each interrupt.
+    _interrupt: object = None
+
     def start(self) -> None:
         """Starts the threads that deliver. Starting twice changes nothing. Raises `ReadOnly`;
         `Unsupported` from inside a callback."""
@@ -54,6 +57,7 @@ class Running(Handle):
     def interrupt(self) -> None:
         """Makes calls of `poll` and `wait_idle` that other threads have under way return soon: the former
         after the request at hand, the latter at once."""
+        self._interrupt = object()
         call(lib.hookbox_box_interrupt, self._hooks)
 
     def wait_idle(self, patience: timedelta) -> bool:
@@ -62,13 +66,11 @@ class Running(Handle):
         what another process emits in the last half second may not have been seen."""
         until = time.monotonic() + patience.total_seconds()
         idle = ffi.new("bool *")
+        before = self._interrupt
         while True:
-            begun = time.monotonic()
-            left = max(0.0, min(SLICE_SECONDS, until - begun))
+            left = max(0.0, min(SLICE_SECONDS, until - time.monotonic()))
             call(lib.hookbox_box_wait_idle, self._hooks, int(left * 1000), idle)
-            # Back well before its time: somebody interrupts.
-            early = time.monotonic() - begun < left / 2
-            if idle[0] or early or left < SLICE_SECONDS:
+            if idle[0] or self._interrupt is not before or left < SLICE_SECONDS:
                 return bool(idle[0])
 
     def claim(self, limit: int = 100) -> list[Delivery]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from hookbox._api import ManagementApi
 from hookbox._api_keys import ApiKeys
 from hookbox._apps import Apps
 from hookbox._convert import call, text_in
@@ -18,7 +19,7 @@ from hookbox.host import KeyValueStore
 from hookbox.options import Options, options_in
 
 
-class Box(Apps, Webhooks, Log, Keys, Running, Records, ApiKeys):
+class Box(Apps, Webhooks, Log, Keys, Running, Records, ApiKeys, ManagementApi):
     """A webhook outbox. Any thread may call anything, at any time; every call may raise `StorageError`.
 
     Use it with `with`, or close it. It belongs to the process that opened it: in a child of `os.fork()`

@@ -404,3 +404,43 @@ class ChallengeAnswer:
     """The number that was asked back."""
     app_id: str
     """Which app asks; empty when it does not say."""
+
+
+class Dialect(IntEnum):
+    """Which vendor's management API is answered, beside hookbox's own."""
+
+    PRELUDE = 1
+    """/v2/session/apps/{app}/webhooks…"""
+    FINGERPRINT = 2
+    """/webhooks…, for the app of the key."""
+
+
+API_BODY_BYTES_MAX = 1024 * 1024
+"""Bytes of the largest body that the management API takes: a server need not read more."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What the sender of a request to the management API may do, for a program that has found that out by
+    itself."""
+
+    app: str | None
+    """The one app it is for; `None`: every app. It has no default, and an empty text is a `ValueError`: an
+    app that was forgotten must not become every app."""
+    read_only: bool = False
+    """For looking only."""
+
+    def __post_init__(self) -> None:
+        if self.app == "":
+            raise ValueError("a grant is for an app; None is for every app")
+
+
+@dataclass(frozen=True)
+class ApiResponse:
+    """What to answer to a request to the management API."""
+
+    http_status: int
+    headers: tuple[tuple[str, str], ...]
+    """`Content-Length` and `Date` are the server's to add."""
+    body: bytes = field(repr=False)
+    """May hold secrets: what is shown once."""

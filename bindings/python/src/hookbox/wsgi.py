@@ -1,4 +1,4 @@
-"""A receiver as a WSGI application (PEP 3333), to be mounted in any Python web server."""
+"""WSGI applications (PEP 3333), to be mounted in any Python web server: a receiver, the management API."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from hookbox._wsgi_api import Api, headers_of
 from hookbox.errors import NotAuthentic, UnknownKey
 from hookbox.model import ReceivedEvent
 from hookbox.receive import BODY_BYTES_MAX, Verifier, answer_challenge
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+__all__ = ["Api", "Receiver"]
 
 REFRESH_SECONDS = 60
 
@@ -81,7 +84,7 @@ class Receiver:
         if int(length) > self._body_bytes_max:
             return "413 Content Too Large", "text/plain", b""
         body: bytes = environ["wsgi.input"].read(int(length))
-        self._handle(self._verified(_headers(environ), body))
+        self._handle(self._verified(headers_of(environ), body))
         return "200 OK", "text/plain", b""  # The Prelude profile takes nothing else for success.
 
     def _verified(self, headers: list[tuple[str, str]], body: bytes) -> list[ReceivedEvent]:
@@ -102,10 +105,3 @@ class Receiver:
                 self._refreshed_at = now
                 self._verifier = self._refresh()
             return self._verifier is not verifier
-
-
-def _headers(environ: WSGIEnvironment) -> list[tuple[str, str]]:
-    """The request's headers. WSGI has their names in capitals with underscores."""
-    return [
-        (name[5:].replace("_", "-"), value) for name, value in environ.items() if name.startswith("HTTP_")
-    ]
