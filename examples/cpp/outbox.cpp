@@ -55,6 +55,19 @@ void run(const char *path) {
         std::cout << "refused   " << refused.error().code << "\n";
     }
 
+    // What a server of the program's own does with a request to the management API.
+    hookbox::NewApiKey wanted;
+    wanted.name = "the customer's panel";
+    wanted.app = app.id;
+    wanted.read_only = true;
+    hookbox::NewlyMadeApiKey made = box.create_api_key(wanted).value();
+    hookbox::ApiRequest request;
+    request.method = "GET";
+    request.target = "/v2/session/apps/54e9ujn/webhooks";
+    request.headers = {{"Authorization", "Bearer " + made.secret}};
+    hookbox::ApiResponse response = box.handle(hookbox::Dialect::prelude, request).value();
+    std::cout << "served    " << response.http_status << " " << response.body << "\n";
+
     box.stop(std::chrono::seconds(5)).value();
     for (const std::string &sentence : box.explain_event(event).value().sentences) {
         std::cout << "explained " << sentence << "\n";

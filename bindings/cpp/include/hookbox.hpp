@@ -14,6 +14,7 @@
 #ifndef HOOKBOX_HPP
 #define HOOKBOX_HPP
 
+#include "hookbox/api.hpp"
 #include "hookbox/box.hpp"
 #include "hookbox/host.hpp"
 #include "hookbox/inputs.hpp"

@@ -55,9 +55,12 @@ void inside_a_callback() {
     Stage stage;
     Signal told;
     hookbox::Box *inside = nullptr;
+    hookbox::Box other = must(hookbox::Box::open_in_memory());
     stage.options.on_notice([&](const hookbox::Notice &) {
         refused(inside->close(), Status::unsupported);
         refused(inside->stop(), Status::unsupported);
+        refused(inside->start(), Status::unsupported);
+        refused(other.start(), Status::unsupported);
         must(inside->app("a"));
         told.give();
     });

@@ -58,6 +58,7 @@ void rotation(hookbox::Box &box, HandClock &clock) {
     check(!holds(must(box.jwks("a")), first.c_str()));
     refused(box.retire_key("a", "second", {}), hookbox::Status::invalid_request);
     refused(box.rotate_key("a", {0, "no key", {}}), hookbox::Status::invalid_key);
+    refused(box.rotate_key("a", {0, {}, "third"}), hookbox::Status::invalid_request);
     refused(box.rotate_key("a", {}, std::chrono::hours(-1)), hookbox::Status::invalid_argument);
 }
 

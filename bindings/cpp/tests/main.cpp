@@ -12,9 +12,9 @@ struct Scenario {
 };
 
 const Scenario scenarios[] = {
-    {"lifecycle", lifecycle}, {"errors", errors}, {"emit", emit},       {"registry", registry},
-    {"keys", keys},           {"poll", poll},     {"claims", claims},   {"records", records},
-    {"notices", notices},     {"verify", verify}, {"closing", closing}, {"store", store},
+    {"lifecycle", lifecycle}, {"errors", errors}, {"emit", emit},         {"registry", registry}, {"keys", keys},
+    {"poll", poll},           {"claims", claims}, {"records", records},   {"notices", notices},   {"verify", verify},
+    {"closing", closing},     {"store", store},   {"api_keys", api_keys}, {"api", api},
 };
 
 } // namespace

@@ -2,7 +2,71 @@
 
 #include "scenarios.hpp"
 
+#include <thread>
+
+namespace {
+
+// Keeps a request until it is let go.
+class HeldTransport : public ScriptedTransport {
+  public:
+    Signal sending;
+    Signal let_go;
+
+    hookbox::Outcome send(const hookbox::Request &request) override {
+        if (request.method == "POST") {
+            sending.give();
+            check(let_go.wait());
+        }
+        return ScriptedTransport::send(request);
+    }
+};
+
+// A poll comes back after the request at hand although another is due; a wait at once.
+void interrupted() {
+    auto transport = std::make_shared<HeldTransport>();
+    auto clock = std::make_shared<HandClock>();
+    hookbox::Box box = must(hookbox::Box::open_in_memory(hookbox::Options().clock(clock).transport(transport)));
+    std::string first = active_webhook(box);
+    hookbox::Webhook second = must(box.create_webhook("a", config("https://example.org/hooks")));
+    must(box.activate_webhook("a", second.id));
+    must(box.interrupt()); // Nobody polls: nothing comes of it.
+    must(box.emit("a", "user.created", "{}"));
+    std::size_t attempts = 0;
+    std::thread polling([&] { attempts = must(box.poll()).attempts; });
+    check(transport->sending.wait());
+    must(box.interrupt());
+    transport->let_go.give();
+    polling.join();
+    same(attempts, 1u);
+    same(must(box.poll()).attempts, 1u);
+
+    auto other = std::make_shared<HeldTransport>();
+    hookbox::Box started = must(hookbox::Box::open_in_memory(hookbox::Options().transport(other)));
+    active_webhook(started);
+    must(started.emit("a", "user.created", "{}"));
+    must(started.start());
+    check(other->sending.wait());
+    std::atomic<bool> back{false};
+    std::thread waiting([&] {
+        check(!must(started.wait_idle(std::chrono::minutes(10))));
+        back = true;
+    });
+    bool taken = true;
+    while (!back) { // Again and again: the wait may not have begun.
+        taken = started.interrupt().has_value() && taken;
+        std::this_thread::yield();
+    }
+    waiting.join();
+    check(taken);
+    other->let_go.give();
+    check(must(started.wait_idle(std::chrono::seconds(20))));
+    must(started.close());
+}
+
+} // namespace
+
 void poll() {
+    interrupted();
     Stage stage;
     hookbox::Box box = must(hookbox::Box::open_in_memory(stage.options));
     std::string webhook = active_webhook(box);

@@ -25,6 +25,8 @@ void apps(hookbox::Box &box) {
     refused(box.app("c"), hookbox::Status::app_not_found);
 
     hookbox::NewApp own = {"d", must(hookbox::profile("fingerprint")), 3072, {}, "kid"};
+    refused(box.create_app(own), hookbox::Status::invalid_request); // An id without its key.
+    own.key_id.clear();
     same(must(box.create_app(own)).profile_name, "fingerprint");
 }
 

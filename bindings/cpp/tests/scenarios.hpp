@@ -16,6 +16,8 @@ void records();
 void notices();
 void verify();
 void closing();
+void api_keys();
+void api();
 void store();
 
 /// A new path in a folder that tests/run removes.

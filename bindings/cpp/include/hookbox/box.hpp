@@ -1,8 +1,9 @@
-// The box: a webhook outbox. (The bodies of its calls are in box_calls.hpp.)
+// The box: a webhook outbox. (The bodies of its calls are in box_calls.hpp and api_calls.hpp.)
 
 #ifndef HOOKBOX_BOX_HPP
 #define HOOKBOX_BOX_HPP
 
+#include "api.hpp"
 #include "inputs.hpp"
 #include "options.hpp"
 #include "store.hpp"
@@ -65,7 +66,7 @@ struct NewKey {
     std::uint32_t bits = 0;
     /// The host's own instead (PEM); empty: hookbox makes one.
     std::string pem = {};
-    /// The id of that key; empty: a random UUID. A key that hookbox makes always has one of those.
+    /// The id of that key; empty: a random UUID. Not without pem: invalid_request.
     std::string kid = {};
 };
 
@@ -135,6 +136,9 @@ class Box {
     Result<void> wake();
     /// Delivers on the calling thread what is due. `now` is the box's clock by default.
     Result<Polled> poll(std::optional<Time> now = {});
+    /// Makes calls of poll() and wait_idle() that other threads have under way return soon: poll() after the request
+    /// at hand, wait_idle() at once. In C++20 a std::stop_callback that calls it ties them to a std::stop_token.
+    Result<void> interrupt();
     /// Waits until the threads have nothing to do; false when they still have, or are not running.
     Result<bool> wait_idle(std::chrono::milliseconds patience);
     /// Claims up to `max` batches (1 to 1000) for the program to send with its own HTTP client. Settle each before
@@ -274,6 +278,23 @@ class Box {
     /// The box's sizes.
     Result<Stats> stats() const;
 
+    // The management API.
+
+    /// Makes an API key, and gives it this once: the box keeps a digest. Errors: app_not_found; invalid_request.
+    Result<NewlyMadeApiKey> create_api_key(const NewApiKey &key);
+    /// Lists API keys, the oldest first, revoked and expired ones too.
+    Result<Page<ApiKey>> api_keys(const ApiKeyQuery &query = {}) const;
+    /// Revokes an API key, for good; twice is no error. Errors: api_key_not_found.
+    Result<void> revoke_api_key(std::string_view key);
+    /// Answers a request to the management API, sent with one of the box's API keys: a vendor's API, ours under
+    /// /hookbox/v1, and the public key sets. Mount it in any server: give what came, send what is given back,
+    /// whatever its status. It waits for the storage; when a webhook is activated, for the endpoint (10 s by default).
+    /// Errors: of the call itself only: invalid_utf8 in method, target or a header's name.
+    Result<ApiResponse> handle(Dialect dialect, const ApiRequest &request);
+    /// As above, for a program that found out by itself what the sender may do: no API key is looked at. Errors: as
+    /// above; invalid_argument for Grant::app(""); app_not_found when its text cannot be an app's id.
+    Result<ApiResponse> handle(Dialect dialect, const ApiRequest &request, const Grant &grant);
+
     /// The C object; it stays ours. Null when it was moved or released; calls give invalid_argument then.
     hookbox_box *capi() const noexcept { return raw_.get(); }
     /// The C object, which is the caller's from now on.
@@ -282,6 +303,7 @@ class Box {
   private:
     explicit Box(detail::Owned<hookbox_box> raw) : raw_(std::move(raw)) {}
 
+    Result<ApiResponse> handle_for(Dialect dialect, const hookbox_grant *grant, const ApiRequest &request);
     template <class Open> static Result<Box> open_by(const Options &options, Open &&open);
 
     detail::Owned<hookbox_box> raw_;
@@ -289,6 +311,7 @@ class Box {
 
 } // namespace hookbox
 
+#include "api_calls.hpp"
 #include "box_calls.hpp"
 
 #endif

@@ -90,6 +90,10 @@ inline Result<Polled> Box::poll(std::optional<Time> now) {
     return polled;
 }
 
+inline Result<void> Box::interrupt() {
+    return detail::call([&](hookbox_error **error) { return hookbox_box_interrupt(capi(), error); });
+}
+
 inline Result<bool> Box::wait_idle(std::chrono::milliseconds patience) {
     Result<std::uint64_t> ms = detail::span(patience);
     if (!ms) {

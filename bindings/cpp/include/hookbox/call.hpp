@@ -70,6 +70,9 @@ struct Free {
     void operator()(hookbox_stats *it) const noexcept { hookbox_stats_free(it); }
     void operator()(hookbox_received *it) const noexcept { hookbox_received_free(it); }
     void operator()(hookbox_challenge_answer *it) const noexcept { hookbox_challenge_answer_free(it); }
+    void operator()(hookbox_api_key *it) const noexcept { hookbox_api_key_free(it); }
+    void operator()(hookbox_api_key_page *it) const noexcept { hookbox_api_key_page_free(it); }
+    void operator()(hookbox_api_response *it) const noexcept { hookbox_api_response_free(it); }
 };
 
 template <class C> using Owned = std::unique_ptr<C, Free>;

@@ -18,7 +18,7 @@ struct NewApp {
     std::uint32_t key_bits = 0;
     /// A signing key of the host's own (PEM); empty: hookbox makes one.
     std::string key_pem = {};
-    /// The id of that key (kid); empty: a random UUID.
+    /// The id of that key (kid); empty: a random UUID. Not without key_pem.
     std::string key_id = {};
 };
 

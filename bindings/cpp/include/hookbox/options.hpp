@@ -11,8 +11,8 @@ namespace hookbox {
 using SealKey = std::array<std::uint8_t, 32>;
 
 /// Is told of notices. It runs on hookbox's threads, and on those that call Box::poll() and the like; several at
-/// once. It may call anything but Box::start(), stop(), close() and the destructor of the same box. What it throws is
-/// caught, and dropped: catch what you want to know of.
+/// once. It may call anything but Box::start(), stop() and close(), of any box (Status::unsupported), and a box's
+/// destructor. What it throws is caught, and dropped: catch what you want to know of.
 using OnNotice = std::function<void(const Notice &)>;
 
 /// How a box is to be opened. Everything has a sound default. The setters can be chained; the first error of any of

@@ -263,6 +263,35 @@ struct ChallengeAnswer {
     std::string app_id = {};
 };
 
+/// A key of the management API, without its secret part.
+struct ApiKey {
+    /// "hbk_...": the public beginning of the key itself.
+    std::string id = {};
+    /// What it is for.
+    std::string name = {};
+    /// The one app it is for; empty: every app.
+    std::string app_id = {};
+    /// Whether it is for looking only.
+    bool read_only = false;
+    /// Requests a second in the long run.
+    std::uint32_t requests_per_second = 0;
+    Time created_at = {};
+    /// From when on it is refused; none: never.
+    std::optional<Time> expires_at = {};
+    std::optional<Time> revoked_at = {};
+    /// To the minute.
+    std::optional<Time> last_used_at = {};
+};
+
+/// What the management API answers: send it as it is.
+struct ApiResponse {
+    std::uint16_t http_status = 0;
+    /// Date and Content-Length (but for a 204 and for HEAD) are the server's to add.
+    std::vector<Header> headers = {};
+    /// Bytes.
+    std::string body = {};
+};
+
 } // namespace hookbox
 
 #include "records_read.hpp"

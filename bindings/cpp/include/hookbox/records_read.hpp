@@ -169,6 +169,24 @@ inline ChallengeAnswer read(const hookbox_challenge_answer &from) {
                            text(from.app_id)};
 }
 
+inline ApiKey read(const hookbox_api_key &from) {
+    ApiKey key;
+    key.id = text(from.id);
+    key.name = text(from.name);
+    key.app_id = text(from.app_id);
+    key.read_only = from.read_only;
+    key.requests_per_second = from.requests_per_second;
+    key.created_at = time(from.created_at_ms);
+    key.expires_at = time_or_none(from.expires_at_ms);
+    key.revoked_at = time_or_none(from.revoked_at_ms);
+    key.last_used_at = time_or_none(from.last_used_at_ms);
+    return key;
+}
+
+inline ApiResponse read(const hookbox_api_response &from) {
+    return ApiResponse{from.http_status, headers(from.headers, from.header_count), text(from.body)};
+}
+
 // Before items(), which finds only what is declared before it.
 inline BatchStory read(const hookbox_batch_story &from);
 
@@ -200,6 +218,10 @@ inline Page<Batch> read(const hookbox_batch_page &from) {
 
 inline Page<Attempt> read(const hookbox_attempt_page &from) {
     return {items<Attempt>(from.items, from.count), text(from.next_cursor)};
+}
+
+inline Page<ApiKey> read(const hookbox_api_key_page &from) {
+    return {items<ApiKey>(from.items, from.count), text(from.next_cursor)};
 }
 
 inline std::vector<Key> read(const hookbox_key_list &from) {

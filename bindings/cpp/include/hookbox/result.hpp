@@ -37,6 +37,7 @@ enum class Status : hookbox_status {
     event_not_found = HOOKBOX_EVENT_NOT_FOUND,
     batch_not_found = HOOKBOX_BATCH_NOT_FOUND,
     key_not_found = HOOKBOX_KEY_NOT_FOUND,
+    api_key_not_found = HOOKBOX_API_KEY_NOT_FOUND,
     invalid_payload = HOOKBOX_INVALID_PAYLOAD,
     payload_too_large = HOOKBOX_PAYLOAD_TOO_LARGE,
     batch_conflict = HOOKBOX_BATCH_CONFLICT,
