@@ -1,6 +1,7 @@
 //! What the box counts about itself.
 
 use std::sync::TryLockError;
+use std::sync::atomic::Ordering;
 
 use crate::delivery::Engine;
 use crate::metrics::Metrics;
@@ -23,8 +24,8 @@ impl Hookbox {
         match self.engine.try_lock() {
             Ok(engine) => is_running(engine.as_ref()),
             Err(TryLockError::Poisoned(engine)) => is_running(engine.into_inner().as_ref()),
-            // Being started or stopped.
-            Err(TryLockError::WouldBlock) => false,
+            // Being started or stopped, or somebody else is asking.
+            Err(TryLockError::WouldBlock) => self.started.load(Ordering::SeqCst),
         }
     }
 }

@@ -11,6 +11,7 @@ mod records;
 mod run;
 mod webhooks;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::delivery::{Courier, Engine, EngineParts, EngineSettings, Inbox};
@@ -45,6 +46,8 @@ pub struct Hookbox {
     inbox: Arc<Inbox>,
     counters: Arc<Counters>,
     engine: Mutex<Option<Engine>>,
+    /// Whether it was started and is not being stopped; for whoever must not wait for the lock.
+    started: AtomicBool,
 }
 
 impl Hookbox {
@@ -87,6 +90,7 @@ impl Hookbox {
             inbox,
             counters,
             engine: Mutex::default(),
+            started: AtomicBool::new(false),
         })
     }
 

@@ -1,5 +1,6 @@
 //! Delivering: on hookbox's threads, on the host's thread, or by the host's own HTTP client.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -66,6 +67,7 @@ impl Hookbox {
         if running.is_none() {
             *running = Some(Engine::start(&self.parts())?);
         }
+        self.started.store(true, Ordering::SeqCst);
         Ok(())
     }
 
@@ -83,6 +85,7 @@ impl Hookbox {
         refuse_our_threads()?;
         // Held to the end: an engine that starts meanwhile would share this one's inbox.
         let mut running = lock(&self.engine);
+        self.started.store(false, Ordering::SeqCst);
         let Some(engine) = running.take() else {
             return Ok(());
         };

@@ -117,3 +117,20 @@ fn whoever_waits_can_be_interrupted() {
         assert_eq!(waiting.join().unwrap(), None);
     });
 }
+
+/// Goal: two who ask at once whether a box is running do not answer each other "no". Method: threads
+/// that ask, many times, of one that is.
+#[test]
+fn a_running_box_says_so_to_many_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let hooks = local().open(folder.path().join("box.db")).unwrap();
+    assert!(!hooks.is_running());
+    hooks.start().unwrap();
+    std::thread::scope(|scope| {
+        let ask = || (0..20_000).all(|_| hooks.is_running());
+        let asking: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+        assert!(asking.into_iter().all(|one| one.join().unwrap()));
+    });
+    hooks.stop(Duration::ZERO).unwrap();
+    assert!(!hooks.is_running());
+}
