@@ -12,7 +12,7 @@ use crate::model::{
 use crate::storage::{BacklogRow, BatchCounts};
 
 /// The vendor's date of something that never was; schema-valid (contracts.md §1.1).
-pub(super) const NEVER: &str = "0001-01-01T00:00:00Z";
+pub const NEVER: &str = "0001-01-01T00:00:00Z";
 
 /// A time as RFC 3339 text.
 #[derive(Debug, Clone, Copy)]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hookbox::clock::{Clock as _, SystemClock};
 use hookbox::model::{App, AppId, EventType, KeyId, Profile, Secret, SigningKey};
 use hookbox::storage::PageRequest;
 use hookbox::{NewApp, NewKey};
@@ -125,7 +126,8 @@ pub fn key(global: &Global, out: Output, command: KeyCommand) -> Outcome {
     match command {
         KeyCommand::List { app } => {
             let keys = boxes::read(global)?.keys(&app)?;
-            let views: Vec<_> = keys.iter().map(KeyView::new).collect();
+            let now = SystemClock.now();
+            let views: Vec<_> = keys.iter().map(|key| KeyView::new(key, now)).collect();
             out.page(&views, None, || key_table(&keys))
         }
         KeyCommand::Rotate { app, bits, lead } => {
@@ -161,14 +163,13 @@ fn read_key(path: &Path, kid: Option<KeyId>) -> Outcome<NewKey> {
 }
 
 fn show_key(out: Output, key: &SigningKey) -> Outcome {
-    out.result(&KeyView::new(key), || {
+    out.result(&KeyView::new(key, SystemClock.now()), || {
         crate::output::table_text(&key_table(std::slice::from_ref(key)))
     })
 }
 
 fn key_table(keys: &[SigningKey]) -> comfy_table::Table {
-    use hookbox::clock::Clock as _;
-    let now = hookbox::clock::SystemClock.now();
+    let now = SystemClock.now();
     let mut rows = table(&[
         "kid",
         "phase",
