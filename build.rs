@@ -133,7 +133,8 @@ mod headers {
 // which the caller frees with hookbox_error_free(). There is no last error of a thread. Outputs (`out_…`)
 // are written on success only. A bug in hookbox that would end another program comes back as
 // HOOKBOX_PANIC. Bad input (NULL, a text that is not UTF-8, a number that means nothing) gets a status,
-// never a crash; but a pointer that is neither NULL nor valid cannot be told.
+// never a crash; but a pointer that is neither NULL nor valid cannot be told. What cannot be an id at all is
+// HOOKBOX_INVALID_REQUEST; an app's is HOOKBOX_APP_NOT_FOUND, and a key's HOOKBOX_INVALID_KEY.
 //
 // OWNERSHIP. What comes out through `out_…` is the caller's, and has one function that frees it, named in
 // its comment; _free(NULL) does nothing. Texts and lists inside of it are its own: valid until it is freed,
@@ -163,8 +164,9 @@ mod headers {
 // the system's SQLite shares it: the program may have its own tables in the same file, and emit inside its own
 // transaction with hookbox_emit_in(), or with plain SQL (INSERT INTO hookbox_event).
 //
-// The library installs no signal handler and no exit hook, blocks the program's signals on its own threads, sets no global state, reads no environment
-// variable, and prints nothing (but for a bug of its own: the message of a HOOKBOX_PANIC goes to stderr).
+// The library installs no signal handler and no exit hook, blocks the program's signals on its own threads,
+// sets no global state, reads no environment variable, and prints nothing (but for a bug of its own: the
+// message of a HOOKBOX_PANIC goes to stderr).
 "#;
 
     const SYS_PREAMBLE: &str = r"
