@@ -25,4 +25,7 @@ pub mod verify;
 
 pub use delivery::Idle;
 pub use error::{Error, Result, StorageFault};
-pub use hookbox::{BatchStory, Delivery, EventStory, Hookbox, NewApp, NewKey, Options, Polled};
+// `self`, or the compiler looks at the crate of this name too, which tests depend on, and links it twice.
+pub use self::hookbox::{
+    BatchStory, Delivery, EventStory, Hookbox, NewApp, NewKey, Options, Polled,
+};
