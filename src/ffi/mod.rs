@@ -3,7 +3,7 @@
 //! One file for each concern, named as the facade's. What a C programmer must know stands in the doc
 //! comments, which become the header's; what every function shares stands in its preamble
 //! (`build.rs`). Structures are plain: what is given out is a structure whose memory the library
-//! owns ([`text`]), what is taken in starts with its size ([`boundary`]).
+//! owns ([`text`]), what is taken in starts with its size (`boundary`).
 //!
 //! # Safety
 //!
