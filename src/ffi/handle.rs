@@ -152,8 +152,14 @@ impl Drop for Inside<'_> {
         if !self.of.process.is_current() {
             return; // A callback forked, and this is the child: the lock may be held for ever.
         }
-        self.of.gate().calls -= 1;
-        self.of.left.notify_all();
+        let mut gate = self.of.gate();
+        gate.calls -= 1;
+        // Only whoever closes waits, and telling nobody costs a call of the system's all the same.
+        let is_closing = gate.open.is_none();
+        drop(gate);
+        if is_closing {
+            self.of.left.notify_all();
+        }
     }
 }
 
