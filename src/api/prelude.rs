@@ -76,7 +76,15 @@ struct Many<'a> {
     webhooks: Vec<View<'a>>,
 }
 
-/// `catalogue` stands for the events of a webhook that hears all, which this contract has no word for.
+/// What stands for the events of a webhook that hears all, which this contract has no word for: every type
+/// there is. Read only where there is such a webhook.
+fn catalogue(call: &Call<'_>, webhooks: &[Webhook]) -> Result<Vec<EventType>, Fault> {
+    if webhooks.iter().any(|webhook| webhook.events == Events::All) {
+        return Ok(call.hooks.event_types()?);
+    }
+    Ok(Vec::new())
+}
+
 fn view<'a>(webhook: &'a Webhook, catalogue: &'a [EventType]) -> View<'a> {
     let events = match &webhook.events {
         Events::All => catalogue,
@@ -96,7 +104,7 @@ fn view<'a>(webhook: &'a Webhook, catalogue: &'a [EventType]) -> View<'a> {
 }
 
 fn answer(call: &Call<'_>, status: u16, webhook: &Webhook) -> Result<Response, Fault> {
-    let catalogue = call.hooks.event_types()?;
+    let catalogue = catalogue(call, std::slice::from_ref(webhook))?;
     let webhook = view(webhook, &catalogue);
     json(status, &One { webhook })
 }
@@ -112,7 +120,6 @@ fn enabled_app(call: &Call<'_>) -> Result<Arc<App>, Fault> {
 
 fn list(call: &Call<'_>) -> Result<Response, Fault> {
     let app = enabled_app(call)?;
-    let catalogue = call.hooks.event_types()?;
     let (mut webhooks, mut page) = (Vec::new(), PageRequest::first(1000)?);
     loop {
         let filter = WebhookFilter::default();
@@ -123,6 +130,7 @@ fn list(call: &Call<'_>) -> Result<Response, Fault> {
         }
         page = page.after(found.next_cursor);
     }
+    let catalogue = catalogue(call, &webhooks)?;
     let webhooks = webhooks.iter().map(|webhook| view(webhook, &catalogue));
     json(
         200,
