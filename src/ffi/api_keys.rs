@@ -8,7 +8,7 @@ use super::boundary::{Done, Output, optional_text, sized, text};
 use super::error::hookbox_error;
 use super::handle::{call, hookbox_box};
 use super::status::hookbox_status;
-use super::text::{Keep, give, give_texts, hookbox_str, hookbox_texts, take_back};
+use super::text::{Keep, give, give_texts, hookbox_str, hookbox_texts, page_parts, take_back};
 use super::webhooks::millis;
 
 /// What may be made as an API key. Clear it with zeros, set struct_size (HOOKBOX_NEW_API_KEY_INIT does
@@ -86,18 +86,13 @@ fn view(key: &ApiKey, keep: &mut Keep) -> hookbox_api_key {
 }
 
 fn give_page(page: &Page<ApiKey>) -> *mut hookbox_api_key_page {
-    let mut keep = Keep::default();
-    let views = page.items.iter().map(|one| view(one, &mut keep)).collect();
-    let (items, count) = keep.records(views);
-    let next_cursor = keep.optional(page.next_cursor.as_deref());
-    give(
-        hookbox_api_key_page {
-            items,
-            count,
-            next_cursor,
-        },
-        keep,
-    )
+    let parts = page_parts(page, view);
+    let page = hookbox_api_key_page {
+        items: parts.items,
+        count: parts.count,
+        next_cursor: parts.next_cursor,
+    };
+    give(page, parts.keep)
 }
 
 unsafe fn new_api_key(given: *const hookbox_new_api_key) -> Done<NewApiKey> {

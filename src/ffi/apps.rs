@@ -8,7 +8,7 @@ use super::boundary::{Done, Output, optional_text, sized, text, texts};
 use super::error::{Failure, hookbox_error};
 use super::handle::{call, hookbox_box};
 use super::status::hookbox_status;
-use super::text::{Keep, give, give_texts, hookbox_str, hookbox_texts, take_back};
+use super::text::{Keep, give, give_texts, hookbox_str, hookbox_texts, page_parts, take_back};
 
 /// What may be created as an app. Clear it with zeros, set struct_size (HOOKBOX_NEW_APP_INIT does
 /// both), and then what is to differ.
@@ -79,18 +79,13 @@ fn give_app(app: &App) -> *mut hookbox_app {
 }
 
 fn give_page(page: &Page<App>) -> *mut hookbox_app_page {
-    let mut keep = Keep::default();
-    let views = page.items.iter().map(|app| view(app, &mut keep)).collect();
-    let (items, count) = keep.records(views);
-    let next_cursor = keep.optional(page.next_cursor.as_deref());
-    give(
-        hookbox_app_page {
-            items,
-            count,
-            next_cursor,
-        },
-        keep,
-    )
+    let parts = page_parts(page, view);
+    let page = hookbox_app_page {
+        items: parts.items,
+        count: parts.count,
+        next_cursor: parts.next_cursor,
+    };
+    give(page, parts.keep)
 }
 
 /// Which page: at most `limit` rows (0 means 100, at most 1000), after the row that a cursor names.

@@ -11,7 +11,7 @@ use super::boundary::{Done, Output, optional_text, sized, sized_slice, text};
 use super::error::hookbox_error;
 use super::handle::{call, hookbox_box};
 use super::status::hookbox_status;
-use super::text::{Keep, give, hookbox_id, hookbox_str, take_back};
+use super::text::{Keep, give, hookbox_id, hookbox_str, page_parts, take_back};
 
 /// Events in one call at most.
 pub const HOOKBOX_EMIT_EVENTS_MAX: usize = 10_000;
@@ -92,18 +92,13 @@ pub(super) fn view(event: &Event, keep: &mut Keep) -> hookbox_event {
 }
 
 fn give_page(page: &Page<Event>) -> *mut hookbox_event_page {
-    let mut keep = Keep::default();
-    let views = page.items.iter().map(|one| view(one, &mut keep)).collect();
-    let (items, count) = keep.records(views);
-    let next_cursor = keep.optional(page.next_cursor.as_deref());
-    give(
-        hookbox_event_page {
-            items,
-            count,
-            next_cursor,
-        },
-        keep,
-    )
+    let parts = page_parts(page, view);
+    let page = hookbox_event_page {
+        items: parts.items,
+        count: parts.count,
+        next_cursor: parts.next_cursor,
+    };
+    give(page, parts.keep)
 }
 
 /// An event as it was given.

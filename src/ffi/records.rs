@@ -8,7 +8,7 @@ use super::boundary::{Done, Output, not_one_of, optional_text, text};
 use super::error::hookbox_error;
 use super::handle::{call, hookbox_box};
 use super::status::hookbox_status;
-use super::text::{Keep, give, hookbox_str, take_back};
+use super::text::{Keep, give, hookbox_str, page_parts, take_back};
 use super::webhooks::{millis, webhook_id};
 
 /// Of any status: the filter is off.
@@ -215,35 +215,23 @@ fn backlog_view(row: &BacklogRow) -> hookbox_backlog {
 }
 
 fn give_batches(page: &Page<Batch>) -> *mut hookbox_batch_page {
-    let mut keep = Keep::default();
-    let views = page.items.iter().map(|one| batch_view(one, &mut keep));
-    let views = views.collect();
-    let (items, count) = keep.records(views);
-    let next_cursor = keep.optional(page.next_cursor.as_deref());
-    give(
-        hookbox_batch_page {
-            items,
-            count,
-            next_cursor,
-        },
-        keep,
-    )
+    let parts = page_parts(page, batch_view);
+    let page = hookbox_batch_page {
+        items: parts.items,
+        count: parts.count,
+        next_cursor: parts.next_cursor,
+    };
+    give(page, parts.keep)
 }
 
 fn give_attempts(page: &Page<Attempt>) -> *mut hookbox_attempt_page {
-    let mut keep = Keep::default();
-    let views = page.items.iter().map(|one| attempt_view(one, &mut keep));
-    let views = views.collect();
-    let (items, count) = keep.records(views);
-    let next_cursor = keep.optional(page.next_cursor.as_deref());
-    give(
-        hookbox_attempt_page {
-            items,
-            count,
-            next_cursor,
-        },
-        keep,
-    )
+    let parts = page_parts(page, attempt_view);
+    let page = hookbox_attempt_page {
+        items: parts.items,
+        count: parts.count,
+        next_cursor: parts.next_cursor,
+    };
+    give(page, parts.keep)
 }
 
 /// Writes a batch where it is wanted.

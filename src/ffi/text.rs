@@ -5,6 +5,8 @@ use std::ffi::c_char;
 
 use zeroize::Zeroize;
 
+use crate::storage::Page;
+
 /// A text or a byte string: where it begins, and how many bytes it has. It owns nothing.
 ///
 /// As an argument it need not end with a NUL, must be UTF-8 unless said otherwise, and is copied before
@@ -143,6 +145,30 @@ impl Keep {
         let (first, count) = self.list(records);
         let pointers = (0..count).map(|index| first.wrapping_add(index)).collect();
         self.list(pointers)
+    }
+}
+
+/// What a page of a listing is made of.
+pub(super) struct PageParts<V> {
+    pub(super) items: *const *const V,
+    pub(super) count: usize,
+    pub(super) next_cursor: hookbox_str,
+    pub(super) keep: Keep,
+}
+
+/// Takes a page apart, each row as `view` shows it.
+pub(super) fn page_parts<T, V: 'static>(
+    page: &Page<T>,
+    view: impl Fn(&T, &mut Keep) -> V,
+) -> PageParts<V> {
+    let mut keep = Keep::default();
+    let views = page.items.iter().map(|row| view(row, &mut keep)).collect();
+    let (items, count) = keep.records(views);
+    PageParts {
+        items,
+        count,
+        next_cursor: keep.optional(page.next_cursor.as_deref()),
+        keep,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Webhooks: registering, changing, activating.
 
+use crate::hookbox::Hookbox;
 use crate::model::{Environment, EventType, Events, Secret, Timestamp, Webhook, WebhookId};
 use crate::storage::{Page, WebhookFilter};
 
@@ -9,7 +10,7 @@ use super::error::hookbox_error;
 use super::handle::{call, hookbox_box};
 use super::signals::blocked;
 use super::status::hookbox_status;
-use super::text::{Keep, give, give_texts, hookbox_str, hookbox_texts, take_back};
+use super::text::{Keep, give, give_texts, hookbox_str, hookbox_texts, page_parts, take_back};
 use super::webhook_config::{hookbox_webhook_config, new_webhook, update};
 
 /// Either is wanted: the filter is off.
@@ -128,18 +129,13 @@ unsafe fn set(out: Output<*mut hookbox_webhook>, webhook: &Webhook) {
 }
 
 fn give_page(page: &Page<Webhook>) -> *mut hookbox_webhook_page {
-    let mut keep = Keep::default();
-    let views = page.items.iter().map(|one| view(one, &mut keep)).collect();
-    let (items, count) = keep.records(views);
-    let next_cursor = keep.optional(page.next_cursor.as_deref());
-    give(
-        hookbox_webhook_page {
-            items,
-            count,
-            next_cursor,
-        },
-        keep,
-    )
+    let parts = page_parts(page, view);
+    let page = hookbox_webhook_page {
+        items: parts.items,
+        count: parts.count,
+        next_cursor: parts.next_cursor,
+    };
+    give(page, parts.keep)
 }
 
 /// A webhook's id out of an argument.
@@ -149,6 +145,26 @@ fn give_page(page: &Page<Webhook>) -> *mut hookbox_webhook_page {
 pub(super) unsafe fn webhook_id(id: hookbox_str) -> Done<WebhookId> {
     // SAFETY: by the contract.
     Ok(WebhookId::parse(unsafe { text(id, "webhook") }?)?)
+}
+
+/// The inside of the functions that do something with a webhook and give it back, where it is wanted.
+unsafe fn change(
+    hooks: *mut hookbox_box,
+    app: hookbox_str,
+    webhook: hookbox_str,
+    out_webhook: *mut *mut hookbox_webhook,
+    error: *mut *mut hookbox_error,
+    work: impl FnOnce(&Hookbox, &str, &WebhookId) -> Done<Webhook>,
+) -> hookbox_status {
+    // SAFETY: the caller of the exported function keeps what the header says.
+    unsafe {
+        call(hooks, error, |hooks| {
+            let out = Output::optional(out_webhook, "out_webhook")?;
+            let (app, id) = (text(app, "app")?, webhook_id(webhook)?);
+            set(out, &work(hooks, app, &id)?);
+            Ok(())
+        })
+    }
 }
 
 /// Registers a webhook. It is inactive until hookbox_webhook_activate() (except under a profile without
@@ -256,12 +272,8 @@ pub unsafe extern "C" fn hookbox_webhook_update(
 ) -> hookbox_status {
     // SAFETY: the caller keeps what the header says.
     unsafe {
-        call(hooks, error, |hooks| {
-            let out = Output::optional(out_webhook, "out_webhook")?;
-            let update = update(fields, config)?;
-            let (app, id) = (text(app, "app")?, webhook_id(webhook)?);
-            set(out, &hooks.update_webhook(app, &id, update)?);
-            Ok(())
+        change(hooks, app, webhook, out_webhook, error, |hooks, app, id| {
+            Ok(hooks.update_webhook(app, id, update(fields, config)?)?)
         })
     }
 }
@@ -299,12 +311,9 @@ pub unsafe extern "C" fn hookbox_webhook_add_event_type(
 ) -> hookbox_status {
     // SAFETY: the caller keeps what the header says.
     unsafe {
-        call(hooks, error, |hooks| {
-            let out = Output::optional(out_webhook, "out_webhook")?;
-            let (app, id) = (text(app, "app")?, webhook_id(webhook)?);
+        change(hooks, app, webhook, out_webhook, error, |hooks, app, id| {
             let name = EventType::parse(text(event_type, "event_type")?)?;
-            set(out, &hooks.add_event_type(app, &id, &name)?);
-            Ok(())
+            Ok(hooks.add_event_type(app, id, &name)?)
         })
     }
 }
@@ -324,12 +333,9 @@ pub unsafe extern "C" fn hookbox_webhook_remove_event_type(
 ) -> hookbox_status {
     // SAFETY: the caller keeps what the header says.
     unsafe {
-        call(hooks, error, |hooks| {
-            let out = Output::optional(out_webhook, "out_webhook")?;
-            let (app, id) = (text(app, "app")?, webhook_id(webhook)?);
+        change(hooks, app, webhook, out_webhook, error, |hooks, app, id| {
             let name = EventType::parse(text(event_type, "event_type")?)?;
-            set(out, &hooks.remove_event_type(app, &id, &name)?);
-            Ok(())
+            Ok(hooks.remove_event_type(app, id, &name)?)
         })
     }
 }
@@ -350,11 +356,8 @@ pub unsafe extern "C" fn hookbox_webhook_activate(
 ) -> hookbox_status {
     // SAFETY: the caller keeps what the header says.
     unsafe {
-        call(hooks, error, |hooks| {
-            let out = Output::optional(out_webhook, "out_webhook")?;
-            let (app, id) = (text(app, "app")?, webhook_id(webhook)?);
-            set(out, &blocked(|| hooks.activate(app, &id))?);
-            Ok(())
+        change(hooks, app, webhook, out_webhook, error, |hooks, app, id| {
+            Ok(blocked(|| hooks.activate(app, id))?)
         })
     }
 }
@@ -373,11 +376,8 @@ pub unsafe extern "C" fn hookbox_webhook_verify(
 ) -> hookbox_status {
     // SAFETY: the caller keeps what the header says.
     unsafe {
-        call(hooks, error, |hooks| {
-            let out = Output::optional(out_webhook, "out_webhook")?;
-            let (app, id) = (text(app, "app")?, webhook_id(webhook)?);
-            set(out, &blocked(|| hooks.verify(app, &id))?);
-            Ok(())
+        change(hooks, app, webhook, out_webhook, error, |hooks, app, id| {
+            Ok(blocked(|| hooks.verify(app, id))?)
         })
     }
 }
@@ -396,13 +396,8 @@ pub unsafe extern "C" fn hookbox_webhook_deactivate(
 ) -> hookbox_status {
     // SAFETY: the caller keeps what the header says.
     unsafe {
-        call(hooks, error, |hooks| {
-            let out = Output::optional(out_webhook, "out_webhook")?;
-            set(
-                out,
-                &hooks.deactivate(text(app, "app")?, &webhook_id(webhook)?)?,
-            );
-            Ok(())
+        change(hooks, app, webhook, out_webhook, error, |hooks, app, id| {
+            Ok(hooks.deactivate(app, id)?)
         })
     }
 }
