@@ -241,15 +241,13 @@ impl Dispatcher {
             return;
         }
         self.parts.inbox.begin();
-        let begun = self.parts.clock.monotonic();
-        let exchanged = self.parts.random.seed().and_then(|seed| {
+        let clock = self.parts.clock.as_ref();
+        let exchanged = self.parts.counters.exchange(clock, || {
+            let seed = self.parts.random.seed()?;
             self.parts
                 .storage
                 .exchange(now, seed, self.unstored.clone(), claim)
         });
-        let took = self.parts.clock.monotonic().duration_since(begun);
-        let refused = exchanged.as_ref().map(|exchanged| exchanged.lost.len());
-        self.parts.counters.exchanged(took, refused.ok());
         match exchanged {
             Ok(exchanged) => self.take_in(exchanged, claim),
             Err(error) => self.hold_up(&error),

@@ -41,14 +41,24 @@ impl Hookbox {
     pub fn emit_many(&self, app: &str, events: Vec<NewEvent>) -> Result<Vec<EventId>> {
         let app = app_id(app)?;
         let prepared = self.prepare(events)?;
-        let own_ids: Vec<EventId> = prepared.iter().map(|event| event.id).collect();
+        // Only these may have been stored before, under another id.
+        let keyed: Vec<(usize, EventId)> = prepared
+            .iter()
+            .enumerate()
+            .filter(|(_, event)| event.event.idempotency_key.is_some())
+            .map(|(index, event)| (index, event.id))
+            .collect();
         let begun = self.options.clock.monotonic();
         let emitted = self.storage.emit(&app, prepared);
         let took = self.options.clock.monotonic().duration_since(begun);
-        // An id that is not its own is that of an event stored before.
-        let fresh = |ids: &Vec<EventId>| ids.iter().zip(&own_ids).filter(|(a, b)| a == b).count();
+        let stored = |ids: &Vec<EventId>| {
+            let before = keyed
+                .iter()
+                .filter(|(index, id)| ids.get(*index) != Some(id));
+            ids.len() - before.count()
+        };
         self.counters
-            .emitted(took, emitted.as_ref().ok().map(fresh));
+            .emitted(took, emitted.as_ref().ok().map(stored));
         let ids = emitted?;
         self.wake();
         Ok(ids)

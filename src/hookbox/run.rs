@@ -251,12 +251,10 @@ impl Hookbox {
         claim: Option<ClaimRequest>,
     ) -> Result<Exchanged> {
         let seed = self.options.random.seed()?;
-        let begun = self.options.clock.monotonic();
-        let exchanged = self.storage.exchange(now, seed, results, claim);
-        let took = self.options.clock.monotonic().duration_since(begun);
-        let refused = exchanged.as_ref().map(|exchanged| exchanged.lost.len());
-        self.counters.exchanged(took, refused.ok());
-        let exchanged = exchanged?;
+        let clock = self.options.clock.as_ref();
+        let exchanged = self
+            .counters
+            .exchange(clock, || self.storage.exchange(now, seed, results, claim))?;
         if !exchanged.notices.is_empty() {
             let parts = self.parts();
             exchanged

@@ -10,9 +10,11 @@ mod prometheus;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::clock::Clock;
+use crate::error::Result;
 use crate::machine::Verdict;
 use crate::model::{AttemptResult, FailureKind};
-use crate::storage::{Settlement, StorageStats};
+use crate::storage::{Exchanged, Settlement, StorageStats};
 
 use histogram::Histogram;
 
@@ -165,14 +167,23 @@ impl Counters {
         }
     }
 
-    /// An exchange that took so long, and how many results it refused; `None` when it failed.
-    pub(crate) fn exchanged(&self, took: Duration, refused: Option<usize>) {
-        if let Some(refused) = refused {
-            add(&self.results_refused, refused);
-            self.exchange_commit.observe(took);
-        } else {
-            add(&self.exchanges_failed, 1);
+    /// Counts an exchange, and how long it takes.
+    pub(crate) fn exchange(
+        &self,
+        clock: &dyn Clock,
+        exchange: impl FnOnce() -> Result<Exchanged>,
+    ) -> Result<Exchanged> {
+        let begun = clock.monotonic();
+        let exchanged = exchange();
+        match &exchanged {
+            Ok(exchanged) => {
+                add(&self.results_refused, exchanged.lost.len());
+                let took = clock.monotonic().duration_since(begun);
+                self.exchange_commit.observe(took);
+            }
+            Err(_) => add(&self.exchanges_failed, 1),
         }
+        exchanged
     }
 
     /// A batch's first request begins so long after its first event.
