@@ -127,7 +127,7 @@ func detached[T any](ctx context.Context, call func(context.Context) (T, error))
 
 // Start starts the threads that deliver. Starting twice changes nothing.
 //
-// Errors: [ErrReadOnly]; [ErrUnsupported] from a callback on one of hookbox's own threads; [ErrInternal] when the
+// Errors: [ErrReadOnly]; [ErrUnsupported] from inside a callback; [ErrInternal] when the
 // operating system gives no thread.
 func (b *Box) Start(ctx context.Context) error {
 	return b.call(ctx, func(c *C.hookbox_box, e **C.hookbox_error) C.hookbox_status {
@@ -141,7 +141,7 @@ func (b *Box) Start(ctx context.Context) error {
 // earlier cancellation is not noticed while it waits.
 //
 // Errors: [ErrStorageIO] when the storage took no more results: what they belong to is sent again when its lease
-// ends. [ErrUnsupported] from a callback on one of hookbox's own threads.
+// ends. [ErrUnsupported] from inside a callback.
 func (b *Box) Stop(ctx context.Context) error {
 	patience := closePatience
 	if deadline, has := ctx.Deadline(); has {

@@ -204,8 +204,7 @@ func WithPostgresPool(connections int) Option {
 }
 
 // WithNotices calls back with operational notices: on hookbox's threads and on those that call [Box.Poll] and
-// the like, several at once. It may call anything of the same box but Close, and on hookbox's own threads neither
-// Start nor Stop.
+// the like, several at once. It may call anything but Start, Stop and Close.
 func WithNotices(onNotice func(Notice)) Option {
 	return Option{func(options *C.hookbox_options) error {
 		return try(func(e **C.hookbox_error) C.hookbox_status {
