@@ -20,12 +20,16 @@ const RESULTS_WAIT: Duration = Duration::from_millis(2);
 /// Other processes' writes are noticed by looking, this often: the box's only work while idle.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Retention starts a pass this often.
-const PRUNE_EVERY: Duration = Duration::from_secs(600);
+/// Retention starts a pass each tenth of its span, but within these.
+const PRUNE_EVERY_MIN: Duration = Duration::from_secs(1);
+const PRUNE_EVERY_MAX: Duration = Duration::from_secs(600);
 
-/// Rows deleted per slice, and how long to leave the writer to others between two slices.
+/// Rows looked at per slice.
 const PRUNE_SLICE: usize = 500;
-const PRUNE_PAUSE: Duration = Duration::from_millis(50);
+
+/// Between two slices the writer is left to others for at least this long, and for twice as long as the
+/// slice took: retention keeps up with whatever is emitted, and takes a third of the time at most.
+const PRUNE_PAUSE_MIN: Duration = Duration::from_millis(5);
 
 /// Waits after a failed storage write: doubling between these.
 const STALL_WAIT_MIN: Duration = Duration::from_millis(50);
@@ -335,18 +339,21 @@ impl Dispatcher {
         let Some(retention) = self.parts.settings.retention else {
             return;
         };
-        if self.next_prune <= now || self.next_prune.since(now) > PRUNE_EVERY {
+        let every = (retention / 10).clamp(PRUNE_EVERY_MIN, PRUNE_EVERY_MAX);
+        if self.next_prune <= now || self.next_prune.since(now) > every {
+            let began = self.parts.clock.monotonic();
             let slice = self
                 .parts
                 .storage
                 .prune(now.minus(retention), now, PRUNE_SLICE);
+            let took = self.parts.clock.monotonic().duration_since(began);
             // After an error too: retention can wait, and the next exchange meets it anyway.
             let pause = if slice == Ok(true) {
-                PRUNE_PAUSE
+                (2 * took).clamp(PRUNE_PAUSE_MIN, every)
             } else {
-                PRUNE_EVERY
+                every
             };
-            self.next_prune = now.plus(pause);
+            self.next_prune = self.parts.clock.now().plus(pause);
         }
     }
 }

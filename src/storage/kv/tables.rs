@@ -358,8 +358,8 @@ impl Tables for KvTables<'_> {
         retention::still_owed(self, first, last)
     }
 
-    fn delete_event(&self, position: Position) -> Result<()> {
-        log::delete(self, position)
+    fn delete_events(&self, first: Position, last: Position) -> Result<()> {
+        (first..=last).try_for_each(|position| log::delete(self, position))
     }
 
     fn contradictions(&self) -> Result<Vec<String>> {

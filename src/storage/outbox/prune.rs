@@ -1,15 +1,10 @@
 //! Retention: off the hot path, in small slices.
 
-use std::collections::BTreeSet;
-
 use crate::error::Result;
-use crate::model::{Position, Timestamp};
+use crate::model::{Position, Positions, Timestamp};
 use crate::storage::tables::Tables;
 
-/// Rows looked at per slice for each row that may be deleted: what is still owed is passed over.
-const LOOKED_AT_PER_DELETED: usize = 10;
-
-/// Rows deleted per slice, whatever was asked for.
+/// Rows looked at per slice, whatever was asked for.
 const SLICE_MAX: usize = 100_000;
 
 /// Where retention stands in the log and the batches; kept in memory, from the start after a restart.
@@ -19,7 +14,8 @@ pub(super) struct PruneCursor {
     position: Position,
 }
 
-/// Deletes one slice; returns where to go on, and whether there is more.
+/// Looks at one slice and deletes of it what is owed no more; returns where to go on, and whether there
+/// is more.
 pub(super) fn prune(
     tables: &dyn Tables,
     before: Timestamp,
@@ -51,19 +47,16 @@ fn prune_batches(
     slice: usize,
     from: i64,
 ) -> Result<(i64, bool)> {
-    let (mut at, mut old, mut doomed) = (from, true, Vec::new());
-    for batch in tables.batches_after(from, slice * LOOKED_AT_PER_DELETED)? {
+    let (mut at, mut old) = (from, true);
+    for batch in tables.batches_after(from, slice)? {
         at = batch.no;
         old = batch.created_at < before;
         if batch.ended_at.is_some_and(|ended| ended < before) {
-            doomed.push(batch.no);
+            tables.delete_batch(batch.no)?;
         }
-        if !old || doomed.len() >= slice {
+        if !old {
             break;
         }
-    }
-    for no in doomed {
-        tables.delete_batch(no)?;
     }
     Ok((at, old && at > from))
 }
@@ -75,29 +68,24 @@ fn prune_events(
     from: Position,
 ) -> Result<(Position, bool)> {
     let routed = tables.routed()?;
-    let (mut at, mut old, mut candidates) = (from, true, BTreeSet::new());
-    for (position, created_at) in
-        tables.events_after(from, routed, slice * LOOKED_AT_PER_DELETED)?
-    {
+    let (mut at, mut old, mut looked_at) = (from, true, Vec::new());
+    for (position, created_at) in tables.events_after(from, routed, slice)? {
         at = position;
         old = created_at < before;
         if !old {
             break;
         }
-        candidates.insert(position);
+        looked_at.push(position);
     }
-    let more = old && at > from;
-    if let (Some(first), Some(last)) = (candidates.first().copied(), candidates.last().copied()) {
-        for position in tables.still_owed(first, last)? {
-            candidates.remove(&position);
+    if let (Some(first), Some(last)) = (looked_at.first(), looked_at.last()) {
+        let owed = tables.still_owed(*first, *last)?;
+        let mut doomed = Positions::new();
+        for position in looked_at.into_iter().filter(|one| !owed.contains(one)) {
+            doomed.push(position);
+        }
+        for (first, last) in doomed.ranges() {
+            tables.delete_events(*first, *last)?;
         }
     }
-    for (deleted, position) in candidates.into_iter().enumerate() {
-        if deleted == slice {
-            // The rest of the span is looked at again.
-            return Ok((position - 1, true));
-        }
-        tables.delete_event(position)?;
-    }
-    Ok((at, more))
+    Ok((at, old && at > from))
 }

@@ -383,8 +383,8 @@ impl Tables for PgTables<'_> {
         upkeep::still_owed(self.written()?, first, last)
     }
 
-    fn delete_event(&self, position: Position) -> Result<()> {
-        self.pend(|memory| memory.pending.deleted_events.push(position))
+    fn delete_events(&self, first: Position, last: Position) -> Result<()> {
+        self.pend(|memory| memory.pending.deleted_events.extend(first..=last))
     }
 
     fn contradictions(&self) -> Result<Vec<String>> {

@@ -362,8 +362,8 @@ impl Tables for SqliteTables<'_> {
         upkeep::still_owed(self.0, first, last)
     }
 
-    fn delete_event(&self, position: Position) -> Result<()> {
-        upkeep::delete_event(self.0, position)
+    fn delete_events(&self, first: Position, last: Position) -> Result<()> {
+        upkeep::delete_events(self.0, first, last)
     }
 
     fn contradictions(&self) -> Result<Vec<String>> {

@@ -32,9 +32,9 @@ pub(super) fn delete_batch(db: &Connection, no: i64) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn delete_event(db: &Connection, position: Position) -> Result<()> {
-    db.prepare_cached("DELETE FROM hookbox_log WHERE position = ?1")?
-        .execute((position,))?;
+pub(super) fn delete_events(db: &Connection, first: Position, last: Position) -> Result<()> {
+    db.prepare_cached("DELETE FROM hookbox_log WHERE position BETWEEN ?1 AND ?2")?
+        .execute((first, last))?;
     Ok(())
 }
 

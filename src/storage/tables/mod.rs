@@ -361,8 +361,8 @@ pub trait Tables {
     /// leased, parked or exhausted.
     fn still_owed(&self, first: Position, last: Position) -> Result<BTreeSet<Position>>;
 
-    /// Deletes an event.
-    fn delete_event(&self, position: Position) -> Result<()>;
+    /// Deletes the events from `first` to `last`, each of which is there.
+    fn delete_events(&self, first: Position, last: Position) -> Result<()>;
 
     /// What contradicts itself in the tables, in sentences.
     fn contradictions(&self) -> Result<Vec<String>>;
