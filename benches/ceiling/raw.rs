@@ -30,7 +30,8 @@ impl Log {
              CREATE TABLE event (
                  position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, app_id TEXT NOT NULL,
                  type TEXT NOT NULL, created_at INTEGER NOT NULL, idempotency_key TEXT,
-                 environment TEXT, at_most_once INTEGER NOT NULL, payload TEXT NOT NULL) STRICT;
+                 environment TEXT, at_most_once INTEGER NOT NULL, payload TEXT NOT NULL,
+                 checksum INTEGER) STRICT;
              CREATE INDEX event_of_type ON event (app_id, type, position);
              CREATE UNIQUE INDEX event_key ON event (app_id, idempotency_key)
                  WHERE idempotency_key IS NOT NULL;",
@@ -57,7 +58,8 @@ impl Log {
                 .db
                 .prepare_cached(
                     "INSERT INTO event (id, app_id, type, created_at, idempotency_key, environment,
-                         at_most_once, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                         at_most_once, payload, checksum)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 )
                 .unwrap();
             for payload in payloads {
@@ -66,8 +68,9 @@ impl Log {
                 let now = SystemClock.now();
                 let id = EventId::new(now, self.bits.rotate_left(64)).to_string();
                 let none: Option<&str> = None;
+                let (at, sum) = (now.as_millis(), u32::MAX);
                 insert
-                    .execute((id, "app", TYPE, now.as_millis(), none, none, 0, payload))
+                    .execute((id, "app", TYPE, at, none, none, 0, payload, sum))
                     .unwrap();
             }
         }

@@ -95,6 +95,11 @@ impl Courier {
             let message = "events of this batch are gone";
             return Err(Error::storage(StorageFault::BadRow, message));
         }
+        // What a damaged index or batch names may be anybody's.
+        if events.iter().any(|event| event.app_id != claimed.app.id) {
+            let message = "an event of this batch is another app's";
+            return Err(Error::storage(StorageFault::BadRow, message));
+        }
         let body = body(claimed.app.profile.envelope, &claimed.app.id, &events);
         Ok(Assembled {
             content: Content::new(body),

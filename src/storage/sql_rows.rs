@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, Result, StorageFault};
 use crate::model::{
     ApiKey, App, AppState, Attempt, AttemptResult, Batch, BatchStatus, DeliveryMode, EndReason,
-    Event, FailureKind, Health, SigningKey, Timestamp, Webhook,
+    FailureKind, Health, SigningKey, Timestamp, Webhook,
 };
 use crate::storage::tables::WebhookState;
 use crate::storage::{StoredApiKey, StoredKey, StoredWebhook};
@@ -78,7 +78,7 @@ pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::Internal(error.to_string()))
 }
 
-fn time(row: &impl SqlRow, column: &str) -> Result<Timestamp> {
+pub(super) fn time(row: &impl SqlRow, column: &str) -> Result<Timestamp> {
     number(row, column).map(Timestamp::from_millis)
 }
 
@@ -191,20 +191,6 @@ pub(super) fn state(row: &impl SqlRow) -> Result<WebhookState> {
         failing: row.flag("failing")?,
         health: json::<Health>(row, "health")?,
         last_http_code: last_http_code(row)?,
-    })
-}
-
-pub(super) fn event(row: &impl SqlRow) -> Result<Event> {
-    Ok(Event {
-        id: parsed(row, "id")?,
-        position: number(row, "position")?,
-        app_id: parsed(row, "app_id")?,
-        event_type: parsed(row, "type")?,
-        payload: text(row, "payload")?.to_owned(),
-        created_at: time(row, "created_at")?,
-        idempotency_key: row.text("idempotency_key")?.map(str::to_owned),
-        environment: named_or_null(row, "environment")?,
-        mode: mode(row)?,
     })
 }
 

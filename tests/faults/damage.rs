@@ -60,8 +60,7 @@ struct Filled {
 struct Tally {
     whole: usize,
     refused: usize,
-    /// Events that came out otherwise than they went in. SQLite's pages have no checksums: a bit that
-    /// turns within a payload is the file system's to notice.
+    /// Files from which an event came out otherwise than it went in.
     altered: usize,
 }
 
@@ -97,6 +96,10 @@ fn part(kept: Kept, size: Size) -> Figures {
     assert_eq!(
         cut.altered, 0,
         "a file that was cut short gave a wrong event"
+    );
+    assert_eq!(
+        turned.altered, 0,
+        "a damaged file gave a wrong event: each has a checksum"
     );
     assert_eq!(
         log.altered, 0,
@@ -244,13 +247,14 @@ impl Filled {
             events.iter().all(|event| {
                 let id = event["id"].as_str().and_then(|id| EventId::parse(id).ok());
                 let known = id.and_then(|id| self.emitted.get(&id));
-                event["payload"] == 1
-                    || known.is_some_and(|payload| {
-                        serde_json::from_str::<serde_json::Value>(payload)
-                            .ok()
-                            .as_ref()
-                            == Some(&event["payload"])
-                    })
+                event["type"] == TYPE
+                    && (event["payload"] == 1
+                        || known.is_some_and(|payload| {
+                            serde_json::from_str::<serde_json::Value>(payload)
+                                .ok()
+                                .as_ref()
+                                == Some(&event["payload"])
+                        }))
             })
         })
     }

@@ -6,28 +6,15 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use hookbox::clock::Clock;
 use hookbox::model::{
-    AttemptResult, BatchStatus, EventType, Events, FailureKind, NewEvent, NewWebhook, Notice,
+    AttemptResult, BatchStatus, EventType, Events, FailureKind, NewWebhook, Notice,
 };
-use hookbox::storage::{AttemptFilter, BatchFilter, EventFilter, PageRequest};
+use hookbox::storage::{AttemptFilter, BatchFilter, PageRequest};
 use hookbox::{Hookbox, Options};
 
 use super::support::*;
-
-/// Waits until something is so; fails after 20 seconds.
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(
-            start.elapsed() < Duration::from_secs(20),
-            "{what} never came"
-        );
-        std::thread::park_timeout(Duration::from_millis(2));
-    }
-}
 
 /// A started box over a storage that fails on demand.
 struct Faulty {
@@ -157,42 +144,6 @@ fn results_that_cannot_be_stored_are_kept_and_nothing_new_is_sent_meanwhile() {
     assert_eq!(box_.net.deliveries().len(), 2, "and nothing goes twice");
     box_.hooks.stop(Duration::from_secs(5)).unwrap();
     assert_eq!(box_.heard("StorageResumed"), 1);
-}
-
-/// A pass begins each tenth of the span, and its slices follow each other fast enough for any rate of
-/// events: by the box's clock, which only this test moves.
-#[test]
-fn retention_keeps_up() {
-    const EVENTS: usize = 4_000;
-    let span = Duration::from_secs(60);
-    let box_ = Faulty::with(|options| options.retention(Some(span)));
-    box_.webhook("a");
-    box_.hooks.start().unwrap();
-    let stored = || {
-        let filter = EventFilter::default();
-        let page = box_.hooks.events(APP, filter, PageRequest::default());
-        page.unwrap().items.len()
-    };
-    for _ in 0..EVENTS / 1_000 {
-        let event = || NewEvent::new(EventType::parse(TYPE).unwrap(), "1");
-        box_.hooks
-            .emit_many(APP, (0..1_000).map(|_| event()).collect())
-            .unwrap();
-    }
-    until("the deliveries", || {
-        box_.count(BatchStatus::Leased) == 0 && box_.net.deliveries().len() >= EVENTS / 100
-    });
-    box_.clock.advance(span - Duration::from_millis(1));
-    assert!(stored() > 0);
-    box_.clock.advance(span / 10);
-    let began = box_.clock.now();
-    until("the end of retention", || {
-        box_.clock.advance(Duration::from_millis(5));
-        stored() == 0
-    });
-    let took = box_.clock.now().since(began);
-    assert!(took < span / 10, "{took:?}");
-    box_.hooks.stop(Duration::from_secs(5)).unwrap();
 }
 
 /// The commit took place, but its answer was lost: results are refused the second time, and what

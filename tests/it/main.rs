@@ -25,6 +25,7 @@ mod profiles;
 #[cfg(feature = "redb")]
 mod redb;
 mod registry;
+mod retention;
 mod schema;
 #[cfg(feature = "cli")]
 mod serve;

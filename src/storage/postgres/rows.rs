@@ -4,11 +4,12 @@ use postgres::Row;
 use postgres::types::{FromSql, Type};
 
 use crate::error::{Error, Result};
+use crate::model::Event;
 use crate::storage::sql_rows::SqlRow;
 
 pub(super) use crate::storage::sql_rows::{
-    BATCH_COLUMNS, api_key, app, attempt, bad_row, batch, event, key, millis, mode, named_or_null,
-    number, parsed, state, text, to_json, webhook,
+    BATCH_COLUMNS, api_key, app, attempt, bad_row, batch, key, millis, mode, named_or_null, number,
+    parsed, state, text, time, to_json, webhook,
 };
 
 /// A number of any width: what a column holds is the table's choice.
@@ -48,4 +49,18 @@ impl SqlRow for Row {
     fn bytes(&self, column: &str) -> Result<Vec<u8>> {
         self.try_get(column).map_err(Error::from)
     }
+}
+
+pub(super) fn event(row: &Row) -> Result<Event> {
+    Ok(Event {
+        id: parsed(row, "id")?,
+        position: number(row, "position")?,
+        app_id: parsed(row, "app_id")?,
+        event_type: parsed(row, "type")?,
+        payload: text(row, "payload")?.to_owned(),
+        created_at: time(row, "created_at")?,
+        idempotency_key: row.text("idempotency_key")?.map(str::to_owned),
+        environment: named_or_null(row, "environment")?,
+        mode: mode(row)?,
+    })
 }

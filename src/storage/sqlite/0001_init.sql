@@ -98,7 +98,10 @@ CREATE TABLE hookbox_log (
     idempotency_key TEXT,
     environment     TEXT,
     at_most_once    INTEGER NOT NULL,
-    payload         TEXT NOT NULL
+    payload         TEXT NOT NULL,
+    -- CRC-32 of the row (src/storage/sqlite/checksum.rs); NULL where plain SQL emitted it. It comes last:
+    -- whatever turns in the row's header cannot part the payload from it unnoticed.
+    checksum        INTEGER
 ) STRICT;
 
 CREATE INDEX hookbox_log_of_type ON hookbox_log (app_id, type, position);
@@ -237,8 +240,10 @@ CREATE TABLE hookbox_batch (
     last_position  INTEGER NOT NULL,
     event_count    INTEGER NOT NULL,
     at_most_once   INTEGER NOT NULL,
-    status         TEXT NOT NULL CHECK (status IN
-                   ('waiting', 'leased', 'delivered', 'exhausted', 'parked', 'cancelled')),
+    -- Spelled out here and below: for a list of more than two SQLite builds a table, at each write.
+    status         TEXT NOT NULL CHECK (
+                       status = 'waiting' OR status = 'leased' OR status = 'delivered'
+                       OR status = 'exhausted' OR status = 'parked' OR status = 'cancelled'),
     end_reason     TEXT,
     created_at     INTEGER NOT NULL,
     attempts       INTEGER NOT NULL,
@@ -248,16 +253,17 @@ CREATE TABLE hookbox_batch (
     fence          INTEGER NOT NULL,
     ended_at       INTEGER,
     CHECK ((due_at IS NULL) = (status NOT IN ('waiting', 'leased'))),
-    CHECK ((ended_at IS NULL) = (status IN ('waiting', 'leased', 'parked')))
+    CHECK ((ended_at IS NOT NULL) =
+           (status = 'delivered' OR status = 'exhausted' OR status = 'cancelled'))
 ) STRICT;
 
 CREATE INDEX hookbox_batch_of_webhook ON hookbox_batch (webhook_no, no);
--- Only what may still be sent: their size does not grow with what was delivered. A query must name the
--- same statuses literally to use them.
+-- Only what may still be sent: their size does not grow with what was delivered. A query must have the
+-- same condition literally to use them.
 CREATE INDEX hookbox_batch_open_position ON hookbox_batch (first_position)
-    WHERE status IN ('waiting', 'leased', 'parked', 'exhausted');
+    WHERE status NOT IN ('delivered', 'cancelled');
 CREATE INDEX hookbox_batch_open ON hookbox_batch (webhook_no, status, due_at)
-    WHERE status IN ('waiting', 'leased', 'parked', 'exhausted');
+    WHERE status NOT IN ('delivered', 'cancelled');
 
 CREATE TABLE hookbox_attempt (
     no          INTEGER PRIMARY KEY AUTOINCREMENT,

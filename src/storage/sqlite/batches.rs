@@ -1,5 +1,5 @@
-//! Batches. Each query of unsettled ones names the statuses of the partial index
-//! `hookbox_batch_open` literally: the planner uses it for nothing less.
+//! Batches. Each query of unsettled ones has the condition of the partial index `hookbox_batch_open`
+//! literally: the planner uses it for nothing less.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -75,9 +75,9 @@ pub(super) fn in_flight(db: &Connection, webhook_no: i64) -> Result<InFlight> {
             "SELECT count(*), coalesce(sum(attempts > 1), 0),
                  (SELECT count(*) FROM (SELECT 1 FROM hookbox_batch
                       WHERE webhook_no = ?1 AND status = 'waiting'
-                          AND status IN ('waiting', 'leased', 'parked', 'exhausted') LIMIT 64))
+                          AND status NOT IN ('delivered', 'cancelled') LIMIT 64))
              FROM hookbox_batch WHERE webhook_no = ?1 AND status = 'leased'
-                 AND status IN ('waiting', 'leased', 'parked', 'exhausted')",
+                 AND status NOT IN ('delivered', 'cancelled')",
         )?
         .query_row((webhook_no,), |row| {
             let (leased, retries): (u32, u32) = (row.get(0)?, row.get(1)?);
@@ -107,7 +107,7 @@ pub(super) fn unsettled(
         &format!(
             "b.no IN (
                  SELECT b.no FROM hookbox_batch b WHERE b.webhook_no = ?1 AND b.status = ?2
-                     AND b.status IN ('waiting', 'leased', 'parked', 'exhausted')
+                     AND b.status NOT IN ('delivered', 'cancelled')
                  ORDER BY {order} LIMIT ?3)
              ORDER BY {order}"
         ),
@@ -128,12 +128,12 @@ pub(super) fn earliest(
     let sql = match order {
         Ordering::None => {
             "SELECT due_at FROM hookbox_batch WHERE webhook_no = ?1 AND status = ?2
-                 AND status IN ('waiting', 'leased', 'parked', 'exhausted')
+                 AND status NOT IN ('delivered', 'cancelled')
              ORDER BY due_at LIMIT 1"
         }
         Ordering::Fifo => {
             "SELECT due_at FROM hookbox_batch WHERE webhook_no = ?1 AND status = ?2
-                 AND status IN ('waiting', 'leased', 'parked', 'exhausted')
+                 AND status NOT IN ('delivered', 'cancelled')
              ORDER BY first_position, no LIMIT 1"
         }
     };
@@ -152,7 +152,7 @@ pub(super) fn count_unsettled(
     Ok(db
         .prepare_cached(
             "SELECT count(*) FROM hookbox_batch WHERE webhook_no = ?1 AND status = ?2
-                 AND status IN ('waiting', 'leased', 'parked', 'exhausted')",
+                 AND status NOT IN ('delivered', 'cancelled')",
         )?
         .query_row((webhook_no, status.as_str()), |row| row.get(0))?)
 }

@@ -11,7 +11,8 @@ use crate::model::{
 use crate::storage::PreparedEvent;
 use crate::storage::tables::Unrouted;
 
-use super::rows;
+use super::checksum::{EventRow, checksum};
+use super::rows::{self, EVENT_COLUMNS};
 
 /// Appends events inside whatever transaction `db` is in: one of ours, or the host's own.
 pub(super) fn append(
@@ -21,8 +22,9 @@ pub(super) fn append(
 ) -> Result<Vec<EventId>> {
     let mut insert = db.prepare_cached(
         "INSERT INTO hookbox_log
-             (id, app_id, type, created_at, idempotency_key, environment, at_most_once, payload)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             (id, app_id, type, created_at, idempotency_key, environment, at_most_once, payload,
+              checksum)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     let mut ids = Vec::with_capacity(events.len());
     for prepared in events {
@@ -33,15 +35,26 @@ pub(super) fn append(
             ids.push(first);
             continue;
         }
+        let row = EventRow {
+            id: &prepared.id.to_string(),
+            app: app.as_str(),
+            event_type: event.event_type.as_str(),
+            created_at: prepared.created_at.as_millis(),
+            idempotency_key: event.idempotency_key.as_deref(),
+            environment: event.environment.as_ref().map(Environment::as_str),
+            at_most_once: event.mode == DeliveryMode::AtMostOnce,
+            payload: &event.payload,
+        };
         insert.execute((
-            prepared.id.to_string(),
-            app.as_str(),
-            event.event_type.as_str(),
-            prepared.created_at.as_millis(),
-            &event.idempotency_key,
-            event.environment.as_ref().map(Environment::as_str),
-            event.mode == DeliveryMode::AtMostOnce,
-            &event.payload,
+            row.id,
+            row.app,
+            row.event_type,
+            row.created_at,
+            row.idempotency_key,
+            row.environment,
+            row.at_most_once,
+            row.payload,
+            checksum(&row),
         ))?;
         ids.push(prepared.id);
     }
@@ -140,9 +153,10 @@ pub(super) fn count(db: &Connection, positions: &Positions) -> Result<usize> {
 }
 
 pub(super) fn read(db: &Connection, positions: &Positions) -> Result<Vec<Event>> {
-    let mut statement = db.prepare_cached(
-        "SELECT * FROM hookbox_log WHERE position BETWEEN ?1 AND ?2 ORDER BY position",
-    )?;
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {EVENT_COLUMNS} FROM hookbox_log
+         WHERE position BETWEEN ?1 AND ?2 ORDER BY position"
+    ))?;
     let mut events = Vec::with_capacity(positions.len());
     for range in positions.ranges() {
         let mut found = statement.query(*range)?;
@@ -171,7 +185,8 @@ pub(super) fn after(
 }
 
 pub(super) fn event(db: &Connection, id: &EventId) -> Result<Option<Event>> {
-    db.prepare_cached("SELECT * FROM hookbox_log WHERE id = ?1")?
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM hookbox_log WHERE id = ?1");
+    db.prepare_cached(&sql)?
         .query_row((id.to_string(),), |row| Ok(rows::event(row)))
         .optional()?
         .transpose()
@@ -184,11 +199,11 @@ pub(super) fn list(
     before: Position,
     limit: usize,
 ) -> Result<Vec<Event>> {
-    let mut statement = db.prepare_cached(
-        "SELECT * FROM hookbox_log WHERE app_id = ?1 AND position < ?2
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {EVENT_COLUMNS} FROM hookbox_log WHERE app_id = ?1 AND position < ?2
              AND (?3 IS NULL OR type = ?3)
-         ORDER BY position DESC LIMIT ?4",
-    )?;
+         ORDER BY position DESC LIMIT ?4"
+    ))?;
     let event_type = event_type.map(EventType::as_str);
     let mut found = statement.query((app.as_str(), before, event_type, limit))?;
     let mut events = Vec::new();

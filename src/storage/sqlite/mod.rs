@@ -6,6 +6,7 @@ mod api_keys;
 mod apps;
 mod attempts;
 mod batches;
+mod checksum;
 mod entries;
 mod error;
 mod log;

@@ -13,6 +13,10 @@ pub(super) fn wake_timers(db: &Connection, now: Option<Timestamp>, limit: usize)
             (),
         )?);
     };
+    // Mostly none is due, and the statement below costs a temporary table even then.
+    if next_timer(db)?.is_none_or(|due| due > now) {
+        return Ok(0);
+    }
     Ok(db
         .prepare_cached(
             "UPDATE hookbox_webhook_state SET ready = 1 WHERE webhook_no IN (

@@ -10,7 +10,7 @@ mod wrapped;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hookbox::clock::Clock;
 use hookbox::model::{
@@ -343,5 +343,17 @@ impl Bench {
     /// Polls at the clock's time.
     pub fn poll(&self) -> hookbox::Polled {
         self.hooks.poll(self.clock.now()).unwrap()
+    }
+}
+
+/// Waits until something is so; fails after 20 seconds.
+pub fn until(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "{what} never came"
+        );
+        std::thread::park_timeout(Duration::from_millis(2));
     }
 }
