@@ -81,15 +81,7 @@ pub fn ones(scale: Scale, report: &mut Report) {
     let body = vec![b'x'; PAYLOAD + 160];
     let (mut ours, mut alone) = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        let (w0, c0) = (Instant::now(), cpu());
         alone.push(post_rate(&sink.url(), &body, THREADS, Some(&signer), span));
-        println!(
-            "alone {:?} cpu {:.2} wall {:.2} per {:.0}us",
-            alone.last(),
-            cpu() - c0,
-            w0.elapsed().as_secs_f64(),
-            (cpu() - c0) / (alone.last().unwrap() * w0.elapsed().as_secs_f64()) * 1e6
-        );
         let bench = Bench::open(options().workers(THREADS));
         let mut profile = prelude();
         profile.delivery.batch_events_max = 1;
@@ -101,17 +93,10 @@ pub fn ones(scale: Scale, report: &mut Report) {
             bench.webhook(&app, sink.url());
             bench.emit_many(&app, total / THREADS / 2);
         }
-        let (began, c0) = (Instant::now(), cpu());
+        let began = Instant::now();
         bench.hooks.start().unwrap();
         bench.drain();
         ours.push(rate(total, began.elapsed()));
-        println!(
-            "ours {:?} cpu {:.2} wall {:.2} per {:.0}us",
-            ours.last(),
-            cpu() - c0,
-            began.elapsed().as_secs_f64(),
-            (cpu() - c0) / total as f64 * 1e6
-        );
         assert_eq!(bench.delivered(), total);
     }
     report.add(
@@ -229,15 +214,4 @@ pub fn sustained(scale: Scale, report: &mut Report) {
 
 pub fn millis(span: Duration) -> f64 {
     span.as_secs_f64() * 1e3
-}
-
-fn cpu() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let rest: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap()
-        .split_whitespace()
-        .collect();
-    (rest[11].parse::<f64>().unwrap() + rest[12].parse::<f64>().unwrap()) / 100.0
 }
