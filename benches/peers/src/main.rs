@@ -2,6 +2,8 @@
 //! webhooksmith, over SQLite and (where `HOOKBOX_TEST_POSTGRES` names a server) PostgreSQL, with its
 //! default settings. `cargo bench --bench ceiling -- peers` does the same through hookbox.
 
+// The other bench reads more of it.
+#[allow(dead_code)]
 #[path = "../../ceiling/sink.rs"]
 mod sink;
 
