@@ -112,11 +112,7 @@ unsafe fn new_event(given: &hookbox_new_event) -> Done<NewEvent> {
             payload: text(given.payload, "payload")?.to_owned(),
             idempotency_key: key.map(str::to_owned),
             environment: environment.map(Environment::parse).transpose()?,
-            mode: if given.at_most_once {
-                DeliveryMode::AtMostOnce
-            } else {
-                DeliveryMode::AtLeastOnce
-            },
+            mode: DeliveryMode::of(given.at_most_once),
         })
     }
 }

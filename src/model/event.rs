@@ -55,6 +55,17 @@ pub enum DeliveryMode {
     AtMostOnce,
 }
 
+impl DeliveryMode {
+    /// From a flag, as databases, the C ABI and the shell have it.
+    pub(crate) const fn of(at_most_once: bool) -> Self {
+        if at_most_once {
+            Self::AtMostOnce
+        } else {
+            Self::AtLeastOnce
+        }
+    }
+}
+
 /// An event as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Event {

@@ -91,11 +91,7 @@ pub(super) fn millis(at: Option<Timestamp>) -> Option<i64> {
 }
 
 pub(super) fn mode(row: &impl SqlRow) -> Result<DeliveryMode> {
-    Ok(if row.flag("at_most_once")? {
-        DeliveryMode::AtMostOnce
-    } else {
-        DeliveryMode::AtLeastOnce
-    })
+    row.flag("at_most_once").map(DeliveryMode::of)
 }
 
 pub(super) fn app(row: &impl SqlRow) -> Result<App> {

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use crate::error::Result;
-use crate::model::{AppId, Environment, Position};
+use crate::model::{AppId, DeliveryMode, Environment, Position};
 use crate::storage::tables::{Entry, Span};
 
 use super::codec::{Decoder, Encoder};
 use super::keys::{Key, KeyRange, Kind, last_number, text_at};
-use super::rows::{EntryRow, mode};
+use super::rows::EntryRow;
 use super::session::{IndexEntry, KvTables};
 
 /// Entries read at once of each of many spans.
@@ -117,7 +117,7 @@ fn parse(key: &[u8], value: &[u8], environment: Option<&Environment>) -> Result<
     Ok(Entry {
         position: last_number(key)?,
         bytes,
-        mode: mode(at_most_once),
+        mode: DeliveryMode::of(at_most_once),
         matches: environment.is_none_or(|wanted| of == Some(wanted.as_str())),
     })
 }

@@ -243,16 +243,8 @@ impl<'a> EntryRow<'a> {
             created_at: self.created_at,
             idempotency_key: self.key.map(str::to_owned),
             environment: environment.map_err(|error| bad(error.to_string()))?,
-            mode: mode(self.at_most_once),
+            mode: DeliveryMode::of(self.at_most_once),
         })
-    }
-}
-
-pub(super) const fn mode(at_most_once: bool) -> DeliveryMode {
-    if at_most_once {
-        DeliveryMode::AtMostOnce
-    } else {
-        DeliveryMode::AtLeastOnce
     }
 }
 
@@ -349,7 +341,7 @@ pub(super) fn batch(value: &[u8]) -> Result<(i64, Batch)> {
         webhook_id,
         positions,
         parent,
-        mode: mode(at_most_once),
+        mode: DeliveryMode::of(at_most_once),
         status: head.status,
         end_reason,
         created_at: head.created_at,

@@ -32,8 +32,8 @@ impl SqlRow for Row<'_> {
     }
 }
 
-/// The columns that [`event`] reads. It knows them by their numbers: a batch has many events, and to
-/// look up the names in each row would cost more than all the rest.
+/// The columns that [`event`] reads. It knows them by their numbers: a batch has many events, and names
+/// would be looked up anew in each row.
 pub(super) const EVENT_COLUMNS: &str =
     "position, id, app_id, type, created_at, idempotency_key, environment,
      at_most_once, payload, checksum";
@@ -76,10 +76,6 @@ pub(super) fn event(row: &Row<'_>) -> Result<Event> {
         created_at: Timestamp::from_millis(kept.created_at),
         idempotency_key: kept.idempotency_key.map(str::to_owned),
         environment: environment.map_err(|error| bad_row("environment", error))?,
-        mode: if kept.at_most_once {
-            DeliveryMode::AtMostOnce
-        } else {
-            DeliveryMode::AtLeastOnce
-        },
+        mode: DeliveryMode::of(kept.at_most_once),
     })
 }
