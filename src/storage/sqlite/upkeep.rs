@@ -61,7 +61,8 @@ pub(super) fn still_owed(
         "SELECT e.position FROM hookbox_batch b CROSS JOIN json_each(b.positions) r
          CROSS JOIN hookbox_log e
              ON e.position BETWEEN json_extract(r.value, '$[0]') AND json_extract(r.value, '$[1]')
-         WHERE b.first_position <= ?2 AND b.status NOT IN ('delivered', 'cancelled')
+         WHERE b.first_position <= ?2 AND b.last_position >= ?1
+             AND b.status NOT IN ('delivered', 'cancelled')
              AND e.position BETWEEN ?1 AND ?2",
     ] {
         let mut statement = db.prepare_cached(sql)?;
