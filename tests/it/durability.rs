@@ -246,8 +246,8 @@ fn a_spoiled_row_holds_up_its_own_webhook_only() {
     }
 }
 
-/// What the disk made of an event is not sent: neither another payload, nor under another type or app. By
-/// plain SQL an event has no checksum, and is sent as it is.
+/// What the disk made of an event is neither sent nor listed, and `check` finds it. (Each field counts:
+/// src/storage/sqlite/checksum.rs.) By plain SQL an event has no checksum, and is sent as it is.
 #[test]
 fn an_event_that_changed_in_the_file_is_not_sent() {
     for damage in [
@@ -279,6 +279,9 @@ fn an_event_that_changed_in_the_file_is_not_sent() {
             .events(APP, EventFilter::default(), PageRequest::default());
         let error = listed.unwrap_err();
         assert_eq!(error.code(), "storage_bad_row", "{damage}");
+        let wrong = bench.hooks.check().unwrap().join("\n");
+        let sentence = "1 events do not parse, or are not as they were emitted";
+        assert!(wrong.contains(sentence), "{damage}: {wrong}");
         if !damage.starts_with("id") {
             assert!(error.to_string().contains(&id), "{error}");
         }
@@ -292,6 +295,7 @@ fn an_event_that_changed_in_the_file_is_not_sent() {
     .unwrap();
     bench.poll();
     assert_eq!(numbers_in(&bench.net.deliveries()[0]), [1]);
+    assert_eq!(bench.hooks.check().unwrap(), Vec::<String>::new());
 }
 
 #[test]

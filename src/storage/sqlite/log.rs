@@ -167,6 +167,17 @@ pub(super) fn read(db: &Connection, positions: &Positions) -> Result<Vec<Event>>
     Ok(events)
 }
 
+/// How many events cannot be read as they were emitted. Reads the whole log.
+pub(super) fn damaged(db: &Connection) -> Result<usize> {
+    let mut statement = db.prepare_cached(&format!("SELECT {EVENT_COLUMNS} FROM hookbox_log"))?;
+    let mut found = statement.query(())?;
+    let mut damaged = 0;
+    while let Some(row) = found.next()? {
+        damaged += usize::from(rows::event(row).is_err());
+    }
+    Ok(damaged)
+}
+
 /// Position and time of the events after a position and up to another.
 pub(super) fn after(
     db: &Connection,

@@ -129,6 +129,12 @@ pub(super) fn contradictions(db: &Connection) -> Result<Vec<String>> {
             wrong.push(format!("{count} {sentence}"));
         }
     }
+    let damaged = log::damaged(db)?;
+    if damaged > 0 {
+        wrong.push(format!(
+            "{damaged} events do not parse, or are not as they were emitted"
+        ));
+    }
     Ok(wrong)
 }
 
