@@ -28,7 +28,7 @@ const PRUNE_EVERY_MAX: Duration = Duration::from_secs(600);
 const PRUNE_SLICE: usize = 500;
 
 /// Between two slices the writer is left to others for at least this long, and for twice as long as the
-/// slice took: retention keeps up with whatever is emitted, and takes a third of the time at most.
+/// slice took: retention hurries when there is much to delete, and takes a third of the time at most.
 const PRUNE_PAUSE_MIN: Duration = Duration::from_millis(5);
 
 /// Waits after a failed storage write: doubling between these.

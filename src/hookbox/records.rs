@@ -8,7 +8,7 @@ use crate::storage::{
 
 use super::{Hookbox, app_id};
 
-/// Rows that one slice of [`Hookbox::prune`] deletes.
+/// Rows that one slice of [`Hookbox::prune`] looks at.
 const PRUNE_SLICE: usize = 500;
 
 impl Hookbox {

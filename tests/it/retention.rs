@@ -1,7 +1,7 @@
 //! Retention of a started box.
 //!
-//! Goal: it keeps up with whatever is emitted. Method: the box's clock is moved by hand; what retention
-//! needs of its time is counted.
+//! Goal: what is past its span goes soon, however much it is. Method: the box's clock is moved by hand;
+//! what retention needs of its time is counted.
 
 use std::time::Duration;
 
@@ -11,8 +11,7 @@ use hookbox::storage::{EventFilter, PageRequest};
 
 use super::support::*;
 
-/// A pass begins each tenth of the span, and its slices follow each other fast enough for any rate of
-/// events.
+/// A pass begins each tenth of the span, and its slices follow each other as fast as they can.
 #[test]
 fn a_started_box_deletes_in_time() {
     const EVENTS: usize = 4_000;
@@ -37,9 +36,8 @@ fn a_started_box_deletes_in_time() {
                 .iter()
                 .all(|batch| batch.status == BatchStatus::Delivered)
     });
-    bench.clock.advance(span - Duration::from_millis(1));
     assert!(stored() > 0);
-    bench.clock.advance(span / 10);
+    bench.clock.advance(span + span / 10);
     let began = bench.clock.now();
     until("the end of retention", || {
         bench.clock.advance(Duration::from_millis(5));
