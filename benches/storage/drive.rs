@@ -145,10 +145,7 @@ impl Filled {
                 left -= count;
             }
         }
-        let nothing = ClaimRequest {
-            batches_max: 0,
-            failing_max: 0,
-        };
+        let nothing = ClaimRequest::any(0);
         while self.exchange(Vec::new(), Some(nothing)).more {}
     }
 
@@ -162,10 +159,7 @@ impl Filled {
             self.fill(self.apps.len() as u64);
             let mut results = Vec::new();
             loop {
-                let some = ClaimRequest {
-                    batches_max: 1_000,
-                    failing_max: 1_000,
-                };
+                let some = ClaimRequest::any(1_000);
                 let exchanged = self.exchange(std::mem::take(&mut results), Some(some));
                 if exchanged.claimed.is_empty() && !exchanged.more {
                     break;
@@ -185,10 +179,7 @@ impl Filled {
         let began = Instant::now();
         let (mut events, mut results) = (0, Vec::new());
         loop {
-            let some = ClaimRequest {
-                batches_max: CLAIMED,
-                failing_max: 0,
-            };
+            let some = ClaimRequest::any(CLAIMED);
             let exchanged = self.exchange(std::mem::take(&mut results), Some(some));
             if exchanged.claimed.is_empty() && !exchanged.more {
                 return rate(events, began.elapsed());
@@ -207,10 +198,7 @@ impl Filled {
         let mut results = Vec::new();
         let mut spans = Vec::new();
         for round in 0..rounds + 20 {
-            let some = ClaimRequest {
-                batches_max: CLAIMED,
-                failing_max: 0,
-            };
+            let some = ClaimRequest::any(CLAIMED);
             let began = Instant::now();
             let exchanged = self.exchange(std::mem::take(&mut results), Some(some));
             // The first ones find statements, caches and clocks cold.

@@ -44,7 +44,9 @@ func WithPayloadBytesMax(bytes int) Option {
 	}}
 }
 
-// WithWorkers sets how many requests the threads of [Box.Start] send at once: 1 to 1024; 16 by default.
+// WithWorkers sets how many requests the threads of [Box.Start] send at once to webhooks that answer: 1 to
+// 1024; 16 by default. Webhooks that were not tried yet get as many beside them, and those that failed last a
+// quarter of it.
 func WithWorkers(workers int) Option {
 	return Option{func(options *C.hookbox_options) error {
 		size, err := sizeOf(workers)
@@ -58,7 +60,7 @@ func WithWorkers(workers int) Option {
 }
 
 // WithSlowRequestsMax sets how many requests may be out beside those because their endpoint has not answered
-// for more than 250 ms: 0 to 4096; 512 by default. Each costs a thread while it waits.
+// for more than 250 ms: 0 to 4096; 1024 by default. Each costs a thread while it waits.
 func WithSlowRequestsMax(requests int) Option {
 	return Option{func(options *C.hookbox_options) error {
 		size, err := sizeOf(requests)

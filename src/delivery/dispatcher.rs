@@ -6,15 +6,18 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::metrics::Standing;
-use crate::model::{AttemptResult, Notice, Timestamp};
+use crate::model::{AttemptResult, Class, Notice, OfClass, Timestamp};
 use crate::storage::{ClaimRequest, Claimed, Exchanged, Settlement};
 
 use super::EngineParts;
 use super::courier::Courier;
 use super::inbox::{Idle, Mail};
-use super::senders::{Senders, Slow};
+#[cfg(feature = "testing")]
+use super::senders::Begun;
+use super::senders::Senders;
 
-/// While senders have enough to do, results wait for each other at most this long, to share a commit.
+/// While senders have enough to do, results wait for each other at most this long after a commit, to
+/// share the next.
 const RESULTS_WAIT: Duration = Duration::from_millis(2);
 
 /// Other processes' writes are noticed by looking, this often: the box's only work while idle.
@@ -40,14 +43,17 @@ pub(super) struct Dispatcher {
     senders: Arc<Senders>,
     /// Results that are not stored yet. While there are any after a failure, nothing is claimed.
     unstored: Vec<Settlement>,
-    /// When the first of them came.
-    unstored_since: Option<Instant>,
-    in_flight: usize,
-    failing_in_flight: usize,
+    /// How many of them are of each class.
+    results: OfClass<usize>,
+    /// How many there were in the last commit that stored any of a class.
+    results_before: OfClass<usize>,
+    /// When the last exchange ended.
+    exchanged_at: Instant,
+    in_flight: OfClass<usize>,
     /// Those in flight that wait for slow endpoints: they hold no sender from others.
-    slow: Slow,
+    slow: OfClass<usize>,
     /// Whether more might have been claimed, had there been more senders.
-    limited: bool,
+    limited: OfClass<bool>,
     attempts: u64,
     /// Whether something may be due now, and when something will be.
     may_claim: bool,
@@ -63,15 +69,17 @@ pub(super) struct Dispatcher {
 impl Dispatcher {
     pub(super) fn new(parts: EngineParts, senders: Arc<Senders>) -> Self {
         let now = parts.clock.now();
+        let exchanged_at = parts.clock.monotonic();
         Self {
             parts,
             senders,
             unstored: Vec::new(),
-            unstored_since: None,
-            in_flight: 0,
-            failing_in_flight: 0,
-            slow: Slow::default(),
-            limited: false,
+            results: OfClass::default(),
+            results_before: OfClass::default(),
+            exchanged_at,
+            in_flight: OfClass::default(),
+            slow: OfClass::default(),
+            limited: OfClass::default(),
             attempts: 0,
             may_claim: true,
             next_due: None,
@@ -101,7 +109,7 @@ impl Dispatcher {
 
     /// The next batch for a sender that is not a thread, as soon as there may be another sender.
     #[cfg(feature = "testing")]
-    pub(super) fn begin(&self) -> Option<(Claimed, u64)> {
+    pub(super) fn begin(&self) -> Option<Begun> {
         self.senders.try_begin(&self.parts, self.slow)
     }
 
@@ -109,26 +117,23 @@ impl Dispatcher {
     /// so, it says how many results the storage did not take.
     pub(super) fn turn(&mut self, mail: Mail) -> Option<usize> {
         self.may_claim |= mail.woken;
-        for (settlement, failing) in mail.results {
-            self.in_flight -= 1;
-            self.failing_in_flight -= usize::from(failing);
+        for (settlement, class) in mail.results {
+            self.in_flight[class.index()] -= 1;
+            self.results[class.index()] += 1;
             self.attempts += u64::from(settlement.attempt.is_some());
             self.unstored.push(settlement);
         }
         self.stopping |= mail.stopping;
         self.take_back();
-        if !self.unstored.is_empty() && self.unstored_since.is_none() {
-            self.unstored_since = Some(self.parts.clock.monotonic());
-        }
         self.see_slow();
         self.exchange();
         self.parts.counters.stand(Standing {
-            claimed: self.in_flight,
+            claimed: self.claimed(),
             unstored: self.unstored.len(),
-            backlogged: self.limited,
+            backlogged: self.is_limited(),
             stalled: self.stall.is_some(),
         });
-        if self.stopping && self.in_flight == 0 && (self.unstored.is_empty() || self.gave_up()) {
+        if self.stopping && self.claimed() == 0 && (self.unstored.is_empty() || self.gave_up()) {
             return Some(self.unstored.len());
         }
         if !self.stopping && self.stall.is_none() {
@@ -139,7 +144,7 @@ impl Dispatcher {
 
     /// What to say while there is nothing to do; `None` while there is.
     pub(super) fn idle(&self) -> Option<Idle> {
-        let busy = self.in_flight > 0
+        let busy = self.claimed() > 0
             || self.may_claim
             || self.stopping
             || self.stall.is_some()
@@ -156,15 +161,13 @@ impl Dispatcher {
         if let Some(wait) = self.stall {
             return wait;
         }
-        let can_claim = self.free() > 0;
+        let can_claim = self.room().iter().any(|room| *room > 0);
         let mut ripe_in = None;
         if !self.unstored.is_empty() || (self.may_claim && can_claim) {
             if self.is_ripe() {
                 return Duration::ZERO;
             }
-            ripe_in = self
-                .results_waited()
-                .map(|waited| RESULTS_WAIT.saturating_sub(waited));
+            ripe_in = Some(RESULTS_WAIT.saturating_sub(self.since_exchange()));
         }
         let due = self
             .next_due
@@ -175,7 +178,7 @@ impl Dispatcher {
             .settings
             .retention
             .map(|_| self.next_prune.since(now));
-        let slow = self.senders.next_slow(now).filter(|_| self.limited);
+        let slow = self.senders.next_slow(now).filter(|_| self.is_limited());
         [due, pruning, slow, ripe_in]
             .into_iter()
             .flatten()
@@ -183,39 +186,60 @@ impl Dispatcher {
             .max(Duration::from_millis(1))
     }
 
-    /// Whether it is worth a commit now: a sender may soon have nothing to do, or results have waited
-    /// for long enough.
+    /// Whether it is worth a commit now. While the senders of some class have enough to do, others can
+    /// wait for a moment, unless there is more for senders who may soon have nothing.
     fn is_ripe(&self) -> bool {
-        self.stopping
-            || self.stall.is_some()
-            || self.senders.queued() <= self.parts.settings.workers / 2
-            || self
-                .results_waited()
-                .is_some_and(|waited| waited >= RESULTS_WAIT)
-    }
-
-    /// For how long results have waited to be stored.
-    fn results_waited(&self) -> Option<Duration> {
-        let since = self.unstored_since?;
-        Some(self.parts.clock.monotonic().duration_since(since))
-    }
-
-    /// Batches that can be claimed: one for each sender, and as many again to queue, so that no sender
-    /// waits for a commit.
-    fn free(&self) -> usize {
-        if self.stopping {
-            0
-        } else {
-            (2 * self.parts.settings.workers)
-                .saturating_sub(self.in_flight.saturating_sub(self.slow.all))
+        if self.stopping || self.stall.is_some() || self.since_exchange() >= RESULTS_WAIT {
+            return true;
         }
+        let queued = self.senders.queued();
+        let mut can_wait = false;
+        for class in Class::ALL {
+            let has_enough = queued[class.index()] > self.parts.settings.senders(class) / 2;
+            if !has_enough && self.limited[class.index()] {
+                return true;
+            }
+            can_wait |= has_enough;
+        }
+        !can_wait
+    }
+
+    fn since_exchange(&self) -> Duration {
+        let now = self.parts.clock.monotonic();
+        now.duration_since(self.exchanged_at)
+    }
+
+    /// Batches that are with the senders.
+    fn claimed(&self) -> usize {
+        self.in_flight.iter().sum()
+    }
+
+    fn is_limited(&self) -> bool {
+        self.limited.contains(&true)
+    }
+
+    /// Batches of each class that can be claimed: one for each sender, and some to queue, so that no
+    /// sender waits for a commit. The faster they are, the more commits share, and the longer the queue.
+    fn room(&self) -> OfClass<usize> {
+        let mut room = OfClass::default();
+        if self.stopping {
+            return room;
+        }
+        for class in Class::ALL {
+            let index = class.index();
+            let senders = self.parts.settings.senders(class);
+            let queue = (2 * self.results_before[index]).clamp(senders, 4 * senders);
+            let with_senders = self.in_flight[index].saturating_sub(self.slow[index]);
+            room[index] = (senders + queue).saturating_sub(with_senders);
+        }
+        room
     }
 
     /// Looks at which requests have become slow, or were answered: each slow one makes room.
     fn see_slow(&mut self) {
         let slow = self.senders.slow(&self.parts);
         if slow != self.slow {
-            self.may_claim |= self.limited;
+            self.may_claim |= self.is_limited();
             self.slow = slow;
             self.senders.staff(&self.parts, slow);
         }
@@ -228,18 +252,14 @@ impl Dispatcher {
         }
         let now = self.parts.clock.now();
         let due = self.may_claim || self.next_due.is_some_and(|due| due <= now);
-        let free = self.free();
+        let class_max = self.room();
+        let batches_max = class_max.iter().sum();
         // While a result could not be stored, nothing new is claimed: a storage that takes no
         // results must not turn into a storm of duplicates.
         let held_up = self.stall.is_some() && !self.unstored.is_empty();
-        let claim = (due && free > 0 && !held_up).then(|| {
-            // A quarter of the senders is all that failing webhooks can hold.
-            let share = self.parts.settings.workers.div_ceil(4);
-            ClaimRequest {
-                batches_max: free,
-                failing_max: share
-                    .saturating_sub(self.failing_in_flight.saturating_sub(self.slow.failing)),
-            }
+        let claim = (due && batches_max > 0 && !held_up).then_some(ClaimRequest {
+            batches_max,
+            class_max,
         });
         if claim.is_none() && self.unstored.is_empty() {
             return;
@@ -252,6 +272,7 @@ impl Dispatcher {
                 .storage
                 .exchange(now, seed, self.unstored.clone(), claim)
         });
+        self.exchanged_at = self.parts.clock.monotonic();
         match exchanged {
             Ok(exchanged) => self.take_in(exchanged, claim),
             Err(error) => self.hold_up(&error),
@@ -272,7 +293,11 @@ impl Dispatcher {
             self.parts.notify(&Notice::StorageResumed);
             self.may_claim = true;
         }
-        self.unstored_since = None;
+        for (before, results) in self.results_before.iter_mut().zip(&mut self.results) {
+            if *results > 0 {
+                *before = std::mem::take(results);
+            }
+        }
         for settlement in std::mem::take(&mut self.unstored) {
             self.report_fault(&settlement);
             // Something of the same webhook may be claimable now.
@@ -281,11 +306,14 @@ impl Dispatcher {
         if let Some(asked) = claim {
             self.may_claim = exchanged.more;
             self.next_due = exchanged.next_due;
-            self.in_flight += exchanged.claimed.len();
-            let failing = exchanged.claimed.iter().filter(|one| one.failing).count();
-            self.failing_in_flight += failing;
-            self.limited =
-                exchanged.claimed.len() == asked.batches_max || failing == asked.failing_max;
+            let mut claimed = OfClass::<usize>::default();
+            for one in &exchanged.claimed {
+                claimed[one.class.index()] += 1;
+            }
+            for (index, count) in claimed.into_iter().enumerate() {
+                self.in_flight[index] += count;
+                self.limited[index] = count == asked.class_max[index];
+            }
             self.senders.push_all(exchanged.claimed);
             self.senders.staff(&self.parts, self.slow);
         }
@@ -314,8 +342,7 @@ impl Dispatcher {
         let stopping = self.stopping;
         let stale = |claimed: &Claimed| stopping || !claimed.outlasts_attempt(now);
         for claimed in self.senders.take_back(stale) {
-            self.in_flight -= 1;
-            self.failing_in_flight -= usize::from(claimed.failing);
+            self.in_flight[claimed.class.index()] -= 1;
             self.unstored.push(Courier::release(&claimed));
         }
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::model::Timestamp;
+use crate::model::{Class, Timestamp};
 use crate::storage::Settlement;
 
 /// The dispatcher's inbox. Level-triggered: what is put in while nobody waits is found later.
@@ -31,8 +31,8 @@ pub struct Idle {
 pub(crate) struct Mail {
     /// Something may be due.
     pub(crate) woken: bool,
-    /// What came of deliveries, and whether each counted as one for a failing webhook.
-    pub(crate) results: Vec<(Settlement, bool)>,
+    /// What came of deliveries, and the class each was claimed for.
+    pub(crate) results: Vec<(Settlement, Class)>,
     /// Claim nothing more, and end when all is stored.
     pub(crate) stopping: bool,
     /// Set while the dispatcher waits with nothing in flight and nothing due.
@@ -46,8 +46,8 @@ impl Inbox {
         self.changed.notify_one();
     }
 
-    pub(crate) fn put_result(&self, settlement: Settlement, failing: bool) {
-        self.lock().results.push((settlement, failing));
+    pub(crate) fn put_result(&self, settlement: Settlement, class: Class) {
+        self.lock().results.push((settlement, class));
         self.changed.notify_one();
     }
 

@@ -3,6 +3,7 @@
 mod body;
 mod contents;
 mod courier;
+mod crew;
 mod dispatcher;
 mod engine;
 mod inbox;
@@ -23,7 +24,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Random};
 use crate::metrics::Counters;
-use crate::model::Notice;
+use crate::model::{Class, Notice};
 use crate::storage::Storage;
 
 /// A host's callback for operational notices.
@@ -32,12 +33,23 @@ pub type OnNotice = Arc<dyn Fn(&Notice) + Send + Sync>;
 /// How the engine works.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EngineSettings {
-    /// Sender threads that are busy at once.
+    /// Sender threads for a class of webhooks that are busy at once ([`EngineSettings::senders`]).
     pub(crate) workers: usize,
-    /// More of them, whose request has been out for a while.
+    /// More of them in all, whose request has been out for a while.
     pub(crate) slow_max: usize,
     /// Ended batches and events older than this are deleted; `None` keeps them.
     pub(crate) retention: Option<Duration>,
+}
+
+impl EngineSettings {
+    /// How many senders of a class may be busy at once. Failing webhooks get one probe at a time and
+    /// then wait: a quarter does.
+    pub(crate) const fn senders(&self, class: Class) -> usize {
+        match class {
+            Class::Well | Class::Untried => self.workers,
+            Class::Failing => self.workers.div_ceil(4),
+        }
+    }
 }
 
 /// What the engine works with.

@@ -1,4 +1,4 @@
-//! The senders: threads that each send one request at a time.
+//! The senders: threads that each send one request at a time, a crew of them for each class of webhooks.
 //!
 //! They are started as they are needed. A request that has been out for a while waits for a slow
 //! endpoint and costs nothing but its thread: it no longer counts as a busy sender, and another thread
@@ -11,17 +11,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::model::Timestamp;
+use crate::model::{Class, OfClass, Timestamp};
 use crate::storage::{Claimed, Settlement};
 
 use super::EngineParts;
 use super::courier::Courier;
+use super::crew::Crew;
 
 /// Stack of a sender thread: TLS handshakes are the deepest calls.
 const SENDER_STACK: usize = 1024 * 1024;
-
-/// A request that is out for longer than this is a slow one.
-const SLOW_AFTER: Duration = Duration::from_millis(250);
 
 thread_local! {
     static OURS: Cell<bool> = const { Cell::new(false) };
@@ -41,51 +39,35 @@ pub(super) fn become_our_thread() {
 #[derive(Debug, Default)]
 pub(super) struct Senders {
     state: Mutex<State>,
-    changed: Condvar,
+    /// There is something for a crew to do.
+    changed: OfClass<Condvar>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    queue: VecDeque<Claimed>,
+    crews: OfClass<Crew>,
     /// Threads send what is queued. Without, whoever drives the engine by hand does.
     threaded: bool,
     closed: bool,
-    threads: Vec<JoinHandle<()>>,
-    /// Threads that wait for a batch.
-    idle: usize,
-    /// What is being sent, in order of its beginning.
-    sending: VecDeque<Sending>,
     /// How many requests were begun.
     begun: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Sending {
-    number: u64,
-    since: Timestamp,
-    failing: bool,
-}
-
-/// How many requests wait for slow endpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Slow {
-    pub(super) all: usize,
-    /// Those for webhooks that lately failed.
-    pub(super) failing: usize,
+/// A batch that a sender has taken.
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub(super) claimed: Claimed,
+    /// Which of the requests that were begun it is.
+    pub(super) number: u64,
 }
 
 impl State {
-    /// Takes the next batch: from now on it is being sent.
-    fn begin(&mut self, parts: &EngineParts) -> Option<(Claimed, u64)> {
-        let claimed = self.queue.pop_front()?;
-        self.begun += 1;
-        let sending = Sending {
-            number: self.begun,
-            since: parts.clock.now(),
-            failing: claimed.failing,
-        };
-        self.sending.push_back(sending);
-        Some((claimed, sending.number))
+    /// Takes the next batch of a class: from now on it is being sent.
+    fn begin(&mut self, class: Class, parts: &EngineParts) -> Option<Begun> {
+        let number = self.begun + 1;
+        let claimed = self.crews[class.index()].begin(number, parts.clock.now())?;
+        self.begun = number;
+        Some(Begun { claimed, number })
     }
 }
 
@@ -96,67 +78,89 @@ impl Senders {
     /// [`Error::Internal`] when the operating system gives no thread.
     pub(super) fn start(parts: &EngineParts) -> Result<Arc<Self>> {
         let senders = Arc::new(Self::default());
-        lock(&senders.state).threaded = true;
-        let first = senders.spawn(parts, 0).map_err(|error| no_thread(&error))?;
-        lock(&senders.state).threads.push(first);
+        let class = Class::Well;
+        let first = senders.spawn(parts, class, 0);
+        let first = first.map_err(|error| no_thread(&error))?;
+        let mut state = lock(&senders.state);
+        state.threaded = true;
+        state.crews[class.index()].threads.push(first);
+        drop(state);
         Ok(senders)
     }
 
     /// Hands batches to the senders.
     pub(super) fn push_all(&self, claimed: Vec<Claimed>) {
-        let count = claimed.len();
-        lock(&self.state).queue.extend(claimed);
-        for _ in 0..count {
-            self.changed.notify_one();
+        let mut counts = OfClass::<usize>::default();
+        let mut state = lock(&self.state);
+        for one in claimed {
+            let class = one.class.index();
+            counts[class] += 1;
+            state.crews[class].queue.push_back(one);
+        }
+        drop(state);
+        for (changed, count) in self.changed.iter().zip(counts) {
+            for _ in 0..count {
+                changed.notify_one();
+            }
         }
     }
 
     /// Batches that no sender has taken.
-    pub(super) fn queued(&self) -> usize {
-        lock(&self.state).queue.len()
+    pub(super) fn queued(&self) -> OfClass<usize> {
+        lock(&self.state)
+            .crews
+            .each_ref()
+            .map(|crew| crew.queue.len())
     }
 
     /// Starts threads for what is queued, as many as may be busy beside the slow ones.
-    pub(super) fn staff(self: &Arc<Self>, parts: &EngineParts, slow: Slow) {
+    pub(super) fn staff(self: &Arc<Self>, parts: &EngineParts, slow: OfClass<usize>) {
         let mut state = lock(&self.state);
-        let wanted = state.queue.len().saturating_sub(state.idle);
-        if wanted == 0 || !state.threaded {
+        if !state.threaded {
             return;
         }
-        state.threads.retain(|thread| !thread.is_finished());
-        let most = parts.settings.workers + slow.all;
-        for _ in 0..wanted.min(most.saturating_sub(state.threads.len())) {
-            // Without another thread there are fewer senders; those that run go on.
-            let Ok(thread) = self.spawn(parts, state.threads.len()) else {
-                return;
-            };
-            state.threads.push(thread);
+        for class in Class::ALL {
+            let crew = &mut state.crews[class.index()];
+            let wanted = crew.queue.len().saturating_sub(crew.idle);
+            if wanted == 0 {
+                continue;
+            }
+            crew.threads.retain(|thread| !thread.is_finished());
+            let most = parts.settings.senders(class) + slow[class.index()];
+            for _ in 0..wanted.min(most.saturating_sub(crew.threads.len())) {
+                // Without another thread there are fewer senders; those that run go on.
+                let Ok(thread) = self.spawn(parts, class, crew.threads.len()) else {
+                    return;
+                };
+                crew.threads.push(thread);
+            }
         }
     }
 
     fn spawn(
         self: &Arc<Self>,
         parts: &EngineParts,
+        class: Class,
         index: usize,
     ) -> std::io::Result<JoinHandle<()>> {
         let (senders, parts) = (Arc::clone(self), parts.clone());
         std::thread::Builder::new()
-            .name(format!("hookbox-send-{index}"))
+            .name(format!("hookbox-{}-{index}", crew_name(class)))
             .stack_size(SENDER_STACK)
-            .spawn(move || senders.send(&parts))
+            .spawn(move || senders.send(&parts, class))
     }
 
     /// A sender's life: take a batch, deliver it, report.
-    fn send(&self, parts: &EngineParts) {
+    fn send(&self, parts: &EngineParts, class: Class) {
         become_our_thread();
-        while let Some((claimed, number)) = self.pop(parts) {
-            let failing = claimed.failing;
+        while let Some(begun) = self.pop(parts, class) {
+            let claimed = &begun.claimed;
             let settlement = if claimed.outlasts_attempt(parts.clock.now()) {
-                parts.courier.deliver(&claimed)
+                parts.courier.deliver(claimed)
             } else {
-                Courier::release(&claimed)
+                Courier::release(claimed)
             };
-            self.report(parts, number, settlement, failing);
+            self.report(parts, begun.number, settlement, class);
         }
     }
 
@@ -166,96 +170,99 @@ impl Senders {
         parts: &EngineParts,
         number: u64,
         settlement: Settlement,
-        failing: bool,
+        class: Class,
     ) {
-        lock(&self.state).sending.retain(|one| one.number != number);
-        parts.inbox.put_result(settlement, failing);
+        lock(&self.state).crews[class.index()].end(number);
+        parts.inbox.put_result(settlement, class);
     }
 
     /// The next batch; `None` when closed and empty, and for a thread that is one too many.
-    fn pop(&self, parts: &EngineParts) -> Option<(Claimed, u64)> {
+    fn pop(&self, parts: &EngineParts, class: Class) -> Option<Begun> {
         let mut state = lock(&self.state);
-        if state.queue.is_empty() && state.idle >= parts.settings.workers {
+        let crew = &mut state.crews[class.index()];
+        if crew.queue.is_empty() && crew.idle >= parts.settings.senders(class) {
             return None;
         }
-        state.idle += 1;
-        let mut state = self
-            .changed
-            .wait_while(state, |state| state.queue.is_empty() && !state.closed)
+        crew.idle += 1;
+        let waits =
+            |state: &mut State| state.crews[class.index()].queue.is_empty() && !state.closed;
+        let mut state = self.changed[class.index()]
+            .wait_while(state, waits)
             .unwrap_or_else(PoisonError::into_inner);
-        state.idle -= 1;
-        state.begin(parts)
+        state.crews[class.index()].idle -= 1;
+        state.begin(class, parts)
     }
 
     /// Takes the next batch without waiting for one, if a thread could be had for it.
     #[cfg(feature = "testing")]
-    pub(super) fn try_begin(&self, parts: &EngineParts, slow: Slow) -> Option<(Claimed, u64)> {
+    pub(super) fn try_begin(&self, parts: &EngineParts, slow: OfClass<usize>) -> Option<Begun> {
         let mut state = lock(&self.state);
-        let may_be_busy = parts.settings.workers + slow.all;
-        if state.sending.len() < may_be_busy {
-            state.begin(parts)
-        } else {
-            None
-        }
+        Class::ALL.into_iter().find_map(|class| {
+            let may_be_busy = parts.settings.senders(class) + slow[class.index()];
+            let is_free = state.crews[class.index()].sending() < may_be_busy;
+            is_free.then(|| state.begin(class, parts)).flatten()
+        })
     }
 
     /// Takes back what no sender has begun, as far as `which` says.
     pub(super) fn take_back(&self, which: impl Fn(&Claimed) -> bool) -> VecDeque<Claimed> {
-        let mut state = lock(&self.state);
-        let (taken, kept) = std::mem::take(&mut state.queue)
-            .into_iter()
-            .partition(which);
-        state.queue = kept;
-        taken
+        let mut all = VecDeque::new();
+        for crew in &mut lock(&self.state).crews {
+            let queue = std::mem::take(&mut crew.queue);
+            let (taken, kept): (VecDeque<_>, _) = queue.into_iter().partition(&which);
+            crew.queue = kept;
+            all.extend(taken);
+        }
+        all
     }
 
-    /// The requests that are slow, as far as they may be: of those for failing webhooks only half as
-    /// many.
-    pub(super) fn slow(&self, parts: &EngineParts) -> Slow {
+    /// The requests that are slow, as far as they may be. The fewer is known of a class, the smaller its
+    /// part.
+    pub(super) fn slow(&self, parts: &EngineParts) -> OfClass<usize> {
         let now = parts.clock.now();
         let state = lock(&self.state);
-        let slow = state
-            .sending
-            .iter()
-            .filter(|one| now.since(one.since) >= SLOW_AFTER);
-        let (mut well, mut failing) = (0, 0);
-        for one in slow {
-            if one.failing {
-                failing += 1;
-            } else {
-                well += 1;
-            }
-        }
+        let slow = |class: Class| state.crews[class.index()].slow(now);
         let most = parts.settings.slow_max;
-        let failing = failing.min(most / 2);
-        Slow {
-            all: (well + failing).min(most),
-            failing,
-        }
+        let failing = slow(Class::Failing).min(most / 4);
+        let untried = slow(Class::Untried).min(most / 2);
+        let well = slow(Class::Well).min(most - untried - failing);
+        [well, untried, failing]
     }
 
     /// How long until another request is slow, unless it is answered before.
     pub(super) fn next_slow(&self, now: Timestamp) -> Option<Duration> {
         let state = lock(&self.state);
-        let out = state.sending.iter().map(|one| now.since(one.since));
-        out.filter_map(|out| SLOW_AFTER.checked_sub(out))
-            .filter(|left| !left.is_zero())
-            .min()
+        let next = state.crews.iter().filter_map(|crew| crew.next_slow(now));
+        next.min()
     }
 
     /// Ends the threads when the queue is empty.
     pub(super) fn close(&self) {
         lock(&self.state).closed = true;
-        self.changed.notify_all();
+        for changed in &self.changed {
+            changed.notify_all();
+        }
     }
 
     /// Waits for the threads to end, after [`Senders::close`].
     pub(super) fn join(&self) {
-        let threads = std::mem::take(&mut lock(&self.state).threads);
+        let mut state = lock(&self.state);
+        let crews = state.crews.iter_mut();
+        let threads: Vec<_> = crews.flat_map(|crew| crew.threads.drain(..)).collect();
+        drop(state);
         for thread in threads {
             // A panic was contained where it happened; there is nothing left to learn from it here.
             let _ = thread.join();
         }
+    }
+}
+
+/// In the names of its threads, of which Linux shows 15 bytes.
+const fn crew_name(class: Class) -> &'static str {
+    match class {
+        Class::Well => "send",
+        Class::Untried => "try",
+        Class::Failing => "retry",
     }
 }
 

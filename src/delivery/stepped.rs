@@ -12,7 +12,7 @@ use crate::transport::{Request, Response, TransportError};
 
 use super::courier::Courier;
 use super::dispatcher::Dispatcher;
-use super::senders::Senders;
+use super::senders::{Begun, Senders};
 use super::{EngineParts, Idle};
 
 /// An engine that does nothing by itself.
@@ -82,7 +82,7 @@ impl SteppedEngine {
     /// be sent is reported at once.
     pub fn begin(&mut self) -> Option<SteppedRequest> {
         loop {
-            let (claimed, number) = self.dispatcher.begin()?;
+            let Begun { claimed, number } = self.dispatcher.begin()?;
             let started = self.parts.clock.now();
             let unsent = if claimed.outlasts_attempt(started) {
                 match self.parts.courier.prepare(&claimed, started) {
@@ -103,7 +103,7 @@ impl SteppedEngine {
                 Courier::release(&claimed)
             };
             self.senders
-                .report(&self.parts, number, unsent, claimed.failing);
+                .report(&self.parts, number, unsent, claimed.class);
         }
     }
 
@@ -112,9 +112,9 @@ impl SteppedEngine {
         let ended = self.parts.clock.now();
         let courier = &self.parts.courier;
         let settlement = courier.settlement(&sent.claimed, sent.started, ended, result);
-        let failing = sent.claimed.failing;
+        let class = sent.claimed.class;
         self.senders
-            .report(&self.parts, sent.number, settlement, failing);
+            .report(&self.parts, sent.number, settlement, class);
     }
 
     /// Tells the dispatcher to end: it claims nothing more, and gives back what was not begun.

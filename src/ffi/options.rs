@@ -85,7 +85,9 @@ pub unsafe extern "C" fn hookbox_options_set_payload_bytes_max(
     }
 }
 
-/// Requests that the threads of hookbox_box_start() send at once: 1 to 1024; 16 by default.
+/// Requests that the threads of hookbox_box_start() send at once to webhooks that answer: 1 to 1024; 16
+/// by default. Webhooks that were not tried yet get as many beside them, and those that failed last a
+/// quarter of it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hookbox_options_set_workers(
     options: *mut hookbox_options,
@@ -102,7 +104,7 @@ pub unsafe extern "C" fn hookbox_options_set_workers(
 }
 
 /// Requests that may be out beside those because their endpoint has not answered for more than 250
-/// ms: 0 to 4096; 512 by default. Each costs a thread while it waits.
+/// ms: 0 to 4096; 1024 by default. Each costs a thread while it waits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hookbox_options_set_slow_requests_max(
     options: *mut hookbox_options,

@@ -51,7 +51,7 @@ impl Default for Options {
         Self {
             payload_bytes_max: None,
             workers: 16,
-            slow_requests_max: 512,
+            slow_requests_max: 1024,
             retention: Some(Duration::from_secs(30 * 86_400)),
             key_lead: Duration::from_secs(3600),
             key_overlap: Duration::from_secs(15 * 86_400),
@@ -104,16 +104,17 @@ impl Options {
         self
     }
 
-    /// Requests that [`Hookbox::start`] sends at once, each on a thread of its own: 1 to 1024; 16 by
-    /// default. Those that wait for a slow endpoint are not counted.
+    /// Requests that [`Hookbox::start`] sends at once to webhooks that answer, each on a thread of its own:
+    /// 1 to 1024; 16 by default. Webhooks that were not tried yet get as many beside them, and those that
+    /// failed last a quarter of it. Requests that wait for a slow endpoint are not counted.
     pub const fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
     }
 
     /// Requests that may be out beside the others because their endpoint has not answered for more than
-    /// 250 ms: 0 to 4096; 512 by default. Each costs a thread while it waits. Webhooks that failed
-    /// lately get half of them at most.
+    /// 250 ms: 0 to 4096; 1024 by default. Each costs a thread while it waits. Webhooks that were not
+    /// tried yet get half of them at most, those that failed last a quarter.
     pub const fn slow_requests_max(mut self, requests: usize) -> Self {
         self.slow_requests_max = requests;
         self

@@ -6,11 +6,16 @@ use std::time::Duration;
 
 use crate::delivery::{Courier, Engine, Idle, on_our_thread};
 use crate::error::{Error, Result, StorageFault};
-use crate::model::{BatchId, Timestamp};
+use crate::model::{BatchId, OfClass, Timestamp};
 use crate::storage::{ClaimRequest, Claimed, Exchanged, Settlement};
 use crate::transport::{Request, Response, TransportError};
 
 use super::{Hookbox, lock};
+
+/// Whom a poll asks for a batch: webhooks that are well; if there is none, or it is their turn, also
+/// untried ones; then also failing ones. Of those asked the last come first.
+const POLL_REACH: [OfClass<usize>; 3] = [[1, 0, 0], [1, 1, 0], [1, 1, 1]];
+const POLL_TURNS: [usize; 4] = [0, 1, 0, 2];
 
 /// What a poll did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,16 +146,16 @@ impl Hookbox {
     pub fn poll(&self, now: Timestamp) -> Result<Polled> {
         let mut attempts = 0;
         let mut results = Vec::new();
-        let mut failing_too = false;
+        let mut reach = POLL_TURNS[0];
         let interrupts = self.inbox.interrupts();
         loop {
             // Requests take time, and a lease counts from the claim.
             let now = now.max(self.now());
-            // One at a time: nothing is ever claimed that is not sent at once. A failing webhook gets
-            // each fourth turn, and what the others leave.
+            // One at a time: nothing is ever claimed that is not sent at once. Each class gets its turns,
+            // and what the others leave.
             let claim = ClaimRequest {
                 batches_max: 1,
-                failing_max: usize::from(failing_too),
+                class_max: POLL_REACH[reach],
             };
             let go_on = self.inbox.interrupts() == interrupts;
             let claim = Some(claim).filter(|_| go_on);
@@ -159,7 +164,7 @@ impl Hookbox {
                 Some(claimed) => {
                     attempts += 1;
                     results.push(self.courier().deliver(claimed));
-                    failing_too = attempts % 4 == 3;
+                    reach = POLL_TURNS[attempts % POLL_TURNS.len()];
                 }
                 None if !go_on => {
                     return Ok(Polled {
@@ -168,7 +173,7 @@ impl Hookbox {
                     });
                 }
                 None if exchanged.more => {}
-                None if !failing_too => failing_too = true,
+                None if reach + 1 < POLL_REACH.len() => reach += 1,
                 None => {
                     return Ok(Polled {
                         attempts,
@@ -203,7 +208,7 @@ impl Hookbox {
             return Err(Error::invalid("max", "must be 1 to 1000"));
         }
         let now = self.now();
-        let exchanged = self.exchange(now, Vec::new(), Some(claim_all(max)))?;
+        let exchanged = self.exchange(now, Vec::new(), Some(ClaimRequest::any(max)))?;
         let courier = self.courier();
         let (mut deliveries, mut failed) = (Vec::new(), Vec::new());
         for claimed in exchanged.claimed {
@@ -263,14 +268,6 @@ impl Hookbox {
                 .for_each(|notice| parts.notify(notice));
         }
         Ok(exchanged)
-    }
-}
-
-/// Where nothing waits for a free sender, webhooks that fail may take all there is.
-const fn claim_all(max: usize) -> ClaimRequest {
-    ClaimRequest {
-        batches_max: max,
-        failing_max: max,
     }
 }
 

@@ -39,9 +39,9 @@ pub use rows::{
 use crate::error::Result;
 use crate::machine::{Outcome, lease_span};
 use crate::model::{
-    ApiKey, ApiKeyId, App, AppId, AppState, Attempt, Batch, BatchId, DeliveryPolicy, Event,
-    EventId, EventType, KeyId, NewEvent, Notice, Positions, SigningKey, Timestamp, Webhook,
-    WebhookId,
+    ApiKey, ApiKeyId, App, AppId, AppState, Attempt, Batch, BatchId, Class, DeliveryPolicy, Event,
+    EventId, EventType, KeyId, NewEvent, Notice, OfClass, Positions, SigningKey, Timestamp,
+    Webhook, WebhookId,
 };
 
 /// A signing key with its private part as the keyring sealed it.
@@ -94,9 +94,19 @@ pub struct PreparedEvent {
 pub struct ClaimRequest {
     /// At most this many batches in all.
     pub batches_max: usize,
-    /// At most this many of them for webhooks that lately failed, so that these never take all
-    /// the senders.
-    pub failing_max: usize,
+    /// At most so many of them for webhooks of each class: each has senders of its own.
+    pub class_max: OfClass<usize>,
+}
+
+impl ClaimRequest {
+    /// So many batches, for webhooks of whatever class.
+    #[must_use]
+    pub const fn any(batches_max: usize) -> Self {
+        Self {
+            batches_max,
+            class_max: [batches_max; Class::COUNT],
+        }
+    }
 }
 
 /// A batch leased to the caller, with everything needed to send it.
@@ -110,8 +120,8 @@ pub struct Claimed {
     pub webhook: Arc<StoredWebhook>,
     /// The app's policy under the webhook's overrides.
     pub policy: Arc<DeliveryPolicy>,
-    /// Whether it counts against [`ClaimRequest::failing_max`].
-    pub failing: bool,
+    /// The class of its webhook, for [`ClaimRequest::class_max`].
+    pub class: Class,
 }
 
 impl Claimed {

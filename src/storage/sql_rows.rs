@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result, StorageFault};
 use crate::model::{
-    ApiKey, App, AppState, Attempt, AttemptResult, Batch, BatchStatus, DeliveryMode, EndReason,
-    FailureKind, Health, SigningKey, Timestamp, Webhook,
+    ApiKey, App, AppState, Attempt, AttemptResult, Batch, BatchStatus, Class, DeliveryMode,
+    EndReason, FailureKind, Health, SigningKey, Timestamp, Webhook,
 };
 use crate::storage::tables::WebhookState;
 use crate::storage::{StoredApiKey, StoredKey, StoredWebhook};
@@ -170,6 +170,11 @@ pub(super) fn webhook(row: &impl SqlRow) -> Result<StoredWebhook> {
     })
 }
 
+fn class(row: &impl SqlRow) -> Result<Class> {
+    let class = Class::from_index(number(row, "class")?);
+    class.ok_or_else(|| bad_row("class", "is none of ours"))
+}
+
 fn last_http_code(row: &impl SqlRow) -> Result<Option<(u16, Timestamp)>> {
     let code = number_or_null(row, "last_http_code")?;
     Ok(code.zip(time_or_null(row, "last_http_code_at")?))
@@ -184,7 +189,7 @@ pub(super) fn state(row: &impl SqlRow) -> Result<WebhookState> {
         has_backlog: row.flag("has_backlog")?,
         ready: row.flag("ready")?,
         due_at: time_or_null(row, "due_at")?,
-        failing: row.flag("failing")?,
+        class: class(row)?,
         health: json::<Health>(row, "health")?,
         last_http_code: last_http_code(row)?,
     })

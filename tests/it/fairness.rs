@@ -134,6 +134,60 @@ fn many_black_holes_do_not_use_up_the_senders() {
     bench.hooks.stop(Duration::from_secs(5)).unwrap();
 }
 
+/// Endpoints that nobody has met yet hold their own senders only, also before they can be told to be
+/// slow: no time passes here.
+#[test]
+fn meeting_black_holes_does_not_hold_up_those_that_answer() {
+    let bench = Bench::with(|options| options.workers(2));
+    let gate = Arc::new((Mutex::new((0, false)), Condvar::new()));
+    let at_gate = gate.clone();
+    bench.net.script(move |request| {
+        if request.url.as_str().contains("/hole") {
+            let mut held = at_gate.0.lock().unwrap();
+            held.0 += 1;
+            drop(at_gate.1.wait_while(held, |(_, open)| !*open).unwrap());
+        }
+        status(200)
+    });
+    bench.hooks.create_app("well").unwrap();
+    let well = bench.webhook_with("well", "well", Overrides::default());
+    bench.hooks.emit("well", TYPE, "1").unwrap();
+    bench.poll();
+    for n in 0..12 {
+        bench.webhook(&format!("hole/{n}"));
+    }
+    bench.hooks.start().unwrap();
+    bench.emit("1");
+    let start = std::time::Instant::now();
+    let until = |what: &str, is_so: &dyn Fn() -> bool| {
+        while !is_so() {
+            if start.elapsed() > Duration::from_secs(20) {
+                // Else the senders at the gate would keep the box from closing.
+                gate.0.lock().unwrap().1 = true;
+                gate.1.notify_all();
+                panic!("{what}");
+            }
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+    };
+    until("the holes have two senders", &|| {
+        gate.0.lock().unwrap().0 == 2
+    });
+    bench.hooks.emit("well", TYPE, "2").unwrap();
+    until("the well one waits for the holes", &|| {
+        let page = PageRequest::first(10).unwrap();
+        let filter = BatchFilter {
+            status: Some(BatchStatus::Delivered),
+            webhook: Some(well.clone()),
+        };
+        let batches = bench.hooks.batches("well", filter, page).unwrap().items;
+        batches.len() == 2
+    });
+    gate.0.lock().unwrap().1 = true;
+    gate.1.notify_all();
+    bench.hooks.stop(Duration::from_secs(5)).unwrap();
+}
+
 #[test]
 fn many_webhooks_of_one_app_do_not_starve_another() {
     let bench = Bench::new();

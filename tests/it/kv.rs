@@ -87,10 +87,7 @@ fn furnished() -> (Arc<MemoryStore>, Bench, [WebhookId; 2]) {
     (store, bench, ids)
 }
 
-const NOTHING: hookbox::storage::ClaimRequest = hookbox::storage::ClaimRequest {
-    batches_max: 0,
-    failing_max: 0,
-};
+const NOTHING: hookbox::storage::ClaimRequest = hookbox::storage::ClaimRequest::any(0);
 
 #[test]
 fn every_kind_of_key_is_used_and_none_is_longer_than_stated() {

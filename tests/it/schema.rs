@@ -103,7 +103,7 @@ fn no_hot_statement_scans() {
     for (sql, index) in [
         (
             "SELECT webhook_no FROM hookbox_webhook_state
-          WHERE ready = 1 AND failing = ?1 AND app_id = ?2 ORDER BY due_at LIMIT ?3",
+          WHERE ready = 1 AND class = ?1 AND app_id = ?2 ORDER BY due_at LIMIT ?3",
             "hookbox_webhook_state_ready",
         ),
         (

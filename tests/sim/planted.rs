@@ -245,7 +245,7 @@ impl Storage for Spoiled {
             Plant::ClaimsTooMuch => {
                 if let Some(claim) = &mut asked {
                     claim.batches_max += 3;
-                    claim.failing_max += 3;
+                    claim.class_max = claim.class_max.map(|most| most + 3);
                 }
             }
             _ => {}

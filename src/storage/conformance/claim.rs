@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::held::{Held, hold, same};
 use super::scene::{Scene, answered, at, just_before};
 use super::{Check, Place};
-use crate::model::{Ordering, RateLimit, WebhookId};
+use crate::model::{Class, OfClass, Ordering, RateLimit, WebhookId};
 use crate::storage::{ClaimRequest, Claimed, StoredWebhook};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -44,10 +44,10 @@ pub(super) const CHECKS: &[Check] = &[
         keeps: one_probe,
     },
     Check {
-        name: "failing_webhooks_take_their_share_only",
-        promise: "Of webhooks whose last attempt failed no more batches are claimed than `failing_max`; each \
-                  claim says whether it is of those.",
-        keeps: failing_share,
+        name: "each_class_of_webhooks_takes_its_share_only",
+        promise: "Of untried, well and failing webhooks no more batches are claimed than `class_max` says; each \
+                  claim says of which class it is.",
+        keeps: class_shares,
     },
     Check {
         name: "apps_share_a_claim",
@@ -248,60 +248,64 @@ fn one_probe(place: &Place) -> Held {
     })
 }
 
-fn failing_share(place: &Place) -> Held {
+fn class_shares(place: &Place) -> Held {
     let scene = Scene::open(place)?;
     let app = scene.app("app")?;
-    let failing: Held<Vec<WebhookId>> = (0..3).map(|_| scene.webhook(&app)).collect();
-    let failing = failing?;
-    scene.emit(&app, 0..1)?;
-    for claimed in scene.claim(at(0), 10)? {
-        scene.settle(at(0), answered(&claimed, at(0), 500))?;
+    let mut of_class: OfClass<Vec<WebhookId>> = OfClass::default();
+    for (number, class, status) in [(0, Class::Well, 200), (1, Class::Failing, 500)] {
+        let registered: Held<Vec<WebhookId>> = (0..3).map(|_| scene.webhook(&app)).collect();
+        of_class[class.index()] = registered?;
+        scene.emit(&app, number..number + 1)?;
+        for claimed in scene.claim(at(0), 10)? {
+            let was_well = of_class[Class::Well.index()].contains(&claimed.batch.webhook_id);
+            let status = if was_well { 200 } else { status };
+            scene.settle(at(0), answered(&claimed, at(0), status))?;
+        }
     }
-    for _ in 0..3 {
-        scene.webhook(&app)?;
-    }
-    scene.emit(&app, 1..2)?;
-    let request = ClaimRequest {
-        batches_max: 10,
-        failing_max: 1,
+    let untried: Held<Vec<WebhookId>> = (0..3).map(|_| scene.webhook(&app)).collect();
+    of_class[Class::Untried.index()] = untried?;
+    scene.emit(&app, 2..3)?;
+    let count = |claimed: &[Claimed]| {
+        let mut counts = OfClass::<usize>::default();
+        for one in claimed {
+            counts[one.class.index()] += 1;
+        }
+        counts
     };
-    let claimed = scene
-        .storage
-        .exchange(at(60), 1, Vec::new(), Some(request))?
-        .claimed;
-    for one in &claimed {
-        let is_failing = failing.contains(&one.batch.webhook_id);
+    let mut all = Vec::new();
+    for class_max in [[1, 0, 0], [0, 2, 0], [0, 0, 1], [1, 1, 1]] {
+        let request = ClaimRequest {
+            batches_max: 10,
+            class_max,
+        };
+        let claimed = scene
+            .storage
+            .exchange(at(60), scene.unique(), Vec::new(), Some(request))?;
+        let claimed = claimed.claimed;
         same(
-            "whether a claimed batch counts as failing",
-            &one.failing,
-            &is_failing,
+            "batches claimed of well, untried and failing webhooks, of three each, by what was asked for,",
+            &count(&claimed),
+            &class_max,
         )?;
+        all.extend(claimed);
     }
-    let of_well = claimed.iter().filter(|one| !one.failing).count();
-    same(
-        "batches claimed of well and of failing webhooks, at most one of these,",
-        &(of_well, claimed.len() - of_well),
-        &(3, 1),
-    )?;
-    let left = scene.claim(at(60), 10)?;
-    hold(
-        left.iter().all(|one| one.failing) && left.len() >= 2,
-        || {
-            format!(
-                "of the two failing webhooks left over {} batches were claimed",
-                left.len()
-            )
-        },
-    )?;
-    for one in claimed.iter().chain(&left) {
+    all.extend(scene.claim(at(60), 10)?);
+    for one in &all {
+        same(
+            "whether a claimed batch is of its webhook's class",
+            &of_class[one.class.index()].contains(&one.batch.webhook_id),
+            &true,
+        )?;
         scene.settle(at(61), answered(one, at(61), 200))?;
     }
-    scene.emit(&app, 2..3)?;
+    scene.emit(&app, 3..4)?;
     let claimed = scene.claim(at(61), 100)?;
-    let failing = claimed.iter().filter(|one| one.failing).count();
+    hold(claimed.len() >= 9, || {
+        format!("{} batches were claimed of nine webhooks", claimed.len())
+    })?;
     same(
-        "batches of failing webhooks, when each has succeeded since,",
-        &failing,
+        "batches of webhooks that are not well, when each has succeeded,",
+        &count(&claimed)[1..].iter().sum::<usize>(),
         &0,
     )
 }

@@ -260,10 +260,7 @@ impl<'a> Scene<'a> {
         results: Vec<Settlement>,
         batches_max: usize,
     ) -> Held<Exchanged> {
-        let request = ClaimRequest {
-            batches_max,
-            failing_max: batches_max,
-        };
+        let request = ClaimRequest::any(batches_max);
         let seed = self.unique();
         Ok(self.storage.exchange(now, seed, results, Some(request))?)
     }

@@ -7,7 +7,7 @@ use super::scene::{Scene, answered, answered_with, at, failed, just_before};
 use super::{Check, Place};
 use crate::machine::ControlHeaders;
 use crate::model::{
-    AppId, BatchStatus, DeactivationReason, EndReason, FailureKind, Notice, RetrySchedule,
+    AppId, BatchStatus, Class, DeactivationReason, EndReason, FailureKind, Notice, RetrySchedule,
     Timestamp,
 };
 use crate::storage::{Claimed, Exchanged};
@@ -310,13 +310,13 @@ fn given_up(place: &Place) -> Held {
     )?;
     let claimed = scene.claim_one(at(1300))?;
     same(
-        "whether it counts as failing, and the budget of what was parked",
+        "its class, and the budget of what was parked",
         &(
-            claimed.failing,
+            claimed.class,
             claimed.batch.failures,
             claimed.batch.window_start,
         ),
-        &(false, 0, Some(at(1300))),
+        &(Class::Untried, 0, Some(at(1300))),
     )
 }
 

@@ -16,8 +16,8 @@
 //! | 7 `WebhookOfApp` | app, webhook no | none |
 //! | 8 `Subscription` | webhook no, type or `*`, from | until, environment |
 //! | 9 `SubscriptionOfType` | app, type or `*`, webhook no, from | until, environment |
-//! | 10 `State` | webhook no | app, cursor, `has_backlog`, ready, failing, `due_at`; last HTTP status, health (JSON) |
-//! | 11 `Ready` | failing, app, `due_at`, webhook no | none: webhooks that are ready |
+//! | 10 `State` | webhook no | app, cursor, `has_backlog`, ready, class, `due_at`; last HTTP status, health (JSON) |
+//! | 11 `Ready` | class, app, `due_at`, webhook no | none: webhooks that are ready |
 //! | 12 `Timer` | `due_at`, webhook no | none: those that are not, and have a time |
 //! | 13 `Backlog` | cursor, webhook no | none: those with a backlog |
 //! | 14 `Replay` | webhook no, replay no | cursor, until |

@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 
 use crate::error::Result;
-use crate::model::{AppId, Health, Position, Timestamp};
+use crate::model::{AppId, Class, Health, Position, Timestamp};
 use crate::storage::tables::{Replay, Subscription, WebhookState};
 
 use super::codec::{Decoder, Encoder, bad_row};
@@ -21,7 +21,7 @@ pub(super) struct StateHead {
     pub(super) cursor: Position,
     pub(super) has_backlog: bool,
     pub(super) ready: bool,
-    pub(super) failing: bool,
+    pub(super) class: Class,
     pub(super) due_at: Option<Timestamp>,
 }
 
@@ -32,7 +32,7 @@ impl StateHead {
             .number(self.cursor)
             .flag(self.has_backlog)
             .flag(self.ready)
-            .flag(self.failing)
+            .byte(class_byte(self.class))
             .option(self.due_at, Encoder::time)
     }
 
@@ -42,7 +42,7 @@ impl StateHead {
             cursor: read.number()?,
             has_backlog: read.flag()?,
             ready: read.flag()?,
-            failing: read.flag()?,
+            class: class(read)?,
             due_at: read.option(Decoder::time)?,
         })
     }
@@ -51,7 +51,7 @@ impl StateHead {
         let mut entries = Vec::new();
         if self.ready {
             let key = Key::new(Kind::Ready)
-                .byte(u8::from(self.failing))
+                .byte(class_byte(self.class))
                 .text(&self.app)
                 .due(self.due_at)
                 .number(no);
@@ -78,11 +78,20 @@ pub(super) fn insert(tables: &KvTables<'_>, no: i64, app: &AppId, cursor: Positi
         cursor,
         has_backlog: false,
         ready: false,
-        failing: false,
+        class: Class::Untried,
         due_at: None,
     };
     let value = head.write();
     tables.put(&state_key(no), &tail(value, None, &Health::default())?)
+}
+
+const fn class_byte(class: Class) -> u8 {
+    class as u8
+}
+
+fn class(read: &mut Decoder<'_>) -> Result<Class> {
+    let number = read.byte()?;
+    Class::from_index(number.into()).ok_or_else(|| read.bad("its class is none of ours"))
 }
 
 /// Adds what follows the head.
@@ -120,7 +129,7 @@ pub(super) fn load(tables: &KvTables<'_>, no: i64) -> Result<WebhookState> {
         has_backlog: head.has_backlog,
         ready: head.ready,
         due_at: head.due_at,
-        failing: head.failing,
+        class: head.class,
         health,
         last_http_code,
     })
@@ -134,7 +143,7 @@ pub(super) fn save(tables: &KvTables<'_>, state: &WebhookState) -> Result<()> {
         cursor: state.cursor,
         has_backlog: state.has_backlog,
         ready: state.ready,
-        failing: state.failing,
+        class: state.class,
         due_at: state.due_at,
     };
     tables.reindex(&before.indexes(no), &after.indexes(no))?;
@@ -247,11 +256,11 @@ pub(super) fn next_timer(tables: &KvTables<'_>) -> Result<Option<Timestamp>> {
 /// the index for each.
 pub(super) fn ready_apps(
     tables: &KvTables<'_>,
-    failing: bool,
+    class: Class,
     limit: usize,
     start: &str,
 ) -> Result<Vec<String>> {
-    let of_class = Key::new(Kind::Ready).byte(u8::from(failing));
+    let of_class = Key::new(Kind::Ready).byte(class_byte(class));
     let mut apps: Vec<String> = Vec::new();
     let mut after = start.to_owned();
     let mut wrapped = false;
@@ -278,12 +287,12 @@ pub(super) fn ready_apps(
 
 pub(super) fn ready_webhooks(
     tables: &KvTables<'_>,
-    failing: bool,
+    class: Class,
     app: &str,
     limit: usize,
 ) -> Result<Vec<i64>> {
     let range = Key::new(Kind::Ready)
-        .byte(u8::from(failing))
+        .byte(class_byte(class))
         .text(app)
         .all();
     tables.collect(&range, false, limit, |key, _| last_number(key).map(Some))

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::error::Result;
 use crate::machine::InFlight;
 use crate::model::{
-    ApiKey, ApiKeyId, App, AppId, AppState, Attempt, Batch, BatchId, BatchStatus, Event, EventId,
-    EventType, Ordering, Position, Positions, Timestamp, Webhook, WebhookId,
+    ApiKey, ApiKeyId, App, AppId, AppState, Attempt, Batch, BatchId, BatchStatus, Class, Event,
+    EventId, EventType, Ordering, Position, Positions, Timestamp, Webhook, WebhookId,
 };
 use crate::storage::tables::{
     BatchRow, Entry, Numbered, OfWebhook, OldBatch, Replay, Span, Subscription, Tables, Unrouted,
@@ -186,12 +186,12 @@ impl Tables for KvTables<'_> {
         state::next_timer(self)
     }
 
-    fn ready_apps(&self, failing: bool, limit: usize, start: &str) -> Result<Vec<String>> {
-        state::ready_apps(self, failing, limit, start)
+    fn ready_apps(&self, class: Class, limit: usize, start: &str) -> Result<Vec<String>> {
+        state::ready_apps(self, class, limit, start)
     }
 
-    fn ready_webhooks(&self, failing: bool, app: &str, limit: usize) -> Result<Vec<i64>> {
-        state::ready_webhooks(self, failing, app, limit)
+    fn ready_webhooks(&self, class: Class, app: &str, limit: usize) -> Result<Vec<i64>> {
+        state::ready_webhooks(self, class, app, limit)
     }
 
     fn replay(&self, webhook_no: i64) -> Result<Option<Replay>> {

@@ -11,7 +11,7 @@ use crate::clock::Prng;
 use crate::error::{Error, Result, StorageFault};
 use crate::machine::{Input, Settled, lease_span, longest_wait, plan_claim, step};
 use crate::model::{
-    Attempt, AttemptResult, Batch, BatchId, BatchStatus, DeliveryMode, FailureKind, Notice,
+    Attempt, AttemptResult, Batch, BatchId, BatchStatus, Class, DeliveryMode, FailureKind, Notice,
     Ordering, Positions, Timestamp,
 };
 use crate::storage::tables::{Tables, WebhookState};
@@ -43,10 +43,12 @@ pub(super) fn claim(
     exchanged: &mut Exchanged,
 ) -> Result<bool> {
     let mut more = wake_timers(exchange)?;
-    // Failing webhooks first: their share is small, and the well must not starve their retries.
-    let failing_max = request.failing_max.min(request.batches_max);
-    for (failing, end) in [(true, failing_max), (false, request.batches_max)] {
-        more |= claim_class(exchange, failing, end, random, exchanged)?;
+    // Where they share the room, the well are last: of them there can always be more, while each of the
+    // others has one attempt until it is well or waits.
+    for class in [Class::Failing, Class::Untried, Class::Well] {
+        let claimed = exchanged.claimed.len();
+        let room = request.class_max[class.index()].min(request.batches_max - claimed);
+        more |= claim_class(exchange, class, claimed + room, random, exchanged)?;
     }
     exchanged.next_due = exchange.tables.next_timer()?;
     Ok(more)
@@ -56,7 +58,7 @@ pub(super) fn claim(
 /// rounds ran out before. Fair among apps: in each round an equal share of the room goes to each.
 fn claim_class(
     exchange: &Exchange<'_>,
-    failing: bool,
+    class: Class,
     end: usize,
     random: &mut Prng,
     exchanged: &mut Exchanged,
@@ -69,12 +71,12 @@ fn claim_class(
         if room == 0 {
             return Ok(false);
         }
-        let apps = tables.ready_apps(failing, room, &cache.next_app())?;
+        let apps = tables.ready_apps(class, room, &cache.next_app())?;
         let Some(last) = apps.last() else {
             return Ok(false);
         };
         cache.set_next_app(last);
-        let ready = ready_webhooks(tables, failing, &apps, room)?;
+        let ready = ready_webhooks(tables, class, &apps, room)?;
         let share = room.div_ceil(ready.len().max(1));
         for webhook_no in ready {
             let room = end.saturating_sub(exchanged.claimed.len()).min(share);
@@ -176,7 +178,7 @@ fn look_at(
             app: Arc::clone(&subject.app),
             webhook: Arc::clone(&subject.webhook),
             policy: Arc::clone(&subject.policy),
-            failing: state.failing,
+            class: state.class,
         });
     }
     schedule::schedule(exchange, &subject, &mut state, load, full_is_there)?;
@@ -198,14 +200,14 @@ fn wake_timers(exchange: &Exchange<'_>) -> Result<bool> {
 /// At most `room` ready webhooks: an equal share from each app, the longest ready first.
 fn ready_webhooks(
     tables: &dyn Tables,
-    failing: bool,
+    class: Class,
     apps: &[String],
     room: usize,
 ) -> Result<Vec<i64>> {
     let share = room.div_ceil(apps.len().max(1));
     let mut ready = Vec::new();
     for app in apps {
-        ready.extend(tables.ready_webhooks(failing, app, share)?);
+        ready.extend(tables.ready_webhooks(class, app, share)?);
     }
     Ok(ready)
 }

@@ -4,7 +4,8 @@ use crate::clock::Prng;
 use crate::error::Result;
 use crate::machine::{HealthEffect, Input, Outcome, Refused, Settled, Verdict, step};
 use crate::model::{
-    AttemptResult, Batch, BatchId, BatchStatus, DeactivationReason, EndReason, Notice, Timestamp,
+    AttemptResult, Batch, BatchId, BatchStatus, Class, DeactivationReason, EndReason, Notice,
+    Timestamp,
 };
 use crate::storage::Settlement;
 use crate::storage::tables::{Tables, WebhookState};
@@ -120,11 +121,11 @@ fn judge_health(
     let effect = match outcome.verdict {
         Verdict::Failed(kind) if kind.is_ours() => None,
         Verdict::Delivered => {
-            webhook_state.failing = false;
+            webhook_state.class = Class::Well;
             health.succeed(&subject.policy, now)
         }
         _ => {
-            webhook_state.failing = true;
+            webhook_state.class = Class::Failing;
             health.fail(&subject.policy, now, outcome.retry_after)
         }
     };

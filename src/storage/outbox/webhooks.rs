@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::error::{Error, Result};
 use crate::machine::{Input, step};
 use crate::model::{
-    AppId, BatchStatus, Environment, EventType, Events, Ordering, Position, Profile, Timestamp,
-    Webhook, WebhookId,
+    AppId, BatchStatus, Class, Environment, EventType, Events, Ordering, Position, Profile,
+    Timestamp, Webhook, WebhookId,
 };
 use crate::storage::tables::{Subscription, Tables};
 use crate::storage::{EditWebhook, Page, PageRequest, StoredWebhook, WebhookFilter};
@@ -116,7 +116,7 @@ pub(super) fn save(
     }
     if webhook.is_active() && !before.is_active() {
         state.health.reset();
-        state.failing = false;
+        state.class = Class::Untried;
     }
     schedule::mark(&mut state);
     tables.save_state(&state)

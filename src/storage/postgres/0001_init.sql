@@ -256,15 +256,15 @@ CREATE TABLE hookbox_webhook_state (
     -- Whether a sender should look at it now; else due_at says when (NULL: when something happens).
     ready             BOOLEAN NOT NULL DEFAULT FALSE,
     due_at            BIGINT,
-    -- Whether its last attempt failed.
-    failing           BOOLEAN NOT NULL DEFAULT FALSE,
+    -- Which senders its batches go through: 0 well, 1 untried, 2 failing.
+    class             SMALLINT NOT NULL DEFAULT 1,
     health            TEXT NOT NULL DEFAULT '{}',
     last_http_code    INTEGER,
     last_http_code_at BIGINT
 ) WITH (fillfactor = 50, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0.05);
 
 CREATE INDEX hookbox_webhook_state_of_app ON hookbox_webhook_state (app_id);
-CREATE INDEX hookbox_webhook_state_ready ON hookbox_webhook_state (failing, app_id, due_at)
+CREATE INDEX hookbox_webhook_state_ready ON hookbox_webhook_state (class, app_id, due_at)
     WHERE ready;
 CREATE INDEX hookbox_webhook_state_timer ON hookbox_webhook_state (due_at)
     WHERE NOT ready AND due_at IS NOT NULL;

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use crate::error::Result;
-use crate::model::Timestamp;
+use crate::model::{Class, Timestamp};
 
 use super::marks::Marks;
 use super::rows::{number, text};
@@ -40,17 +40,17 @@ pub(super) fn next_timer(db: &Db<'_>) -> Result<Option<Timestamp>> {
 pub(super) fn apps(
     db: &Db<'_>,
     held: &HeldApps,
-    failing: bool,
+    class: Class,
     max: usize,
     start: &str,
 ) -> Result<Vec<String>> {
     let sql = "WITH RECURSIVE next (app_id, n) AS (
              (SELECT app_id, 1 FROM hookbox_webhook_state
-              WHERE ready AND failing = $1 AND app_id > $2 AND app_id <> ALL ($4)
+              WHERE ready AND class = $1 AND app_id > $2 AND app_id <> ALL ($4)
               ORDER BY app_id LIMIT 1)
              UNION ALL
              SELECT (SELECT s.app_id FROM hookbox_webhook_state s
-                     WHERE s.ready AND s.failing = $1 AND s.app_id > next.app_id
+                     WHERE s.ready AND s.class = $1 AND s.app_id > next.app_id
                          AND s.app_id <> ALL ($4)
                      ORDER BY s.app_id LIMIT 1), n + 1
              FROM next WHERE next.app_id IS NOT NULL AND n < $3)
@@ -59,7 +59,7 @@ pub(super) fn apps(
     let mut apps = Vec::new();
     for after in [start, ""] {
         let room = i32::try_from(max - apps.len()).unwrap_or(i32::MAX);
-        for row in db.query(sql, &[&failing, &after, &room, &*held])? {
+        for row in db.query(sql, &[&state::class_number(class), &after, &room, &*held])? {
             let app = text(&row, "app_id")?;
             if after.is_empty() && !start.is_empty() && app > start {
                 break;
@@ -78,16 +78,16 @@ pub(super) fn webhooks(
     db: &Db<'_>,
     marks: &Marks,
     held: &HeldApps,
-    failing: bool,
+    class: Class,
     app: &str,
     max: usize,
 ) -> Result<Vec<i64>> {
     let found = db.query(
         "SELECT webhook_no, (SELECT last_position FROM hookbox_log_head) AS last_position
          FROM hookbox_webhook_state
-         WHERE ready AND failing = $1 AND app_id = $2 ORDER BY due_at LIMIT $3
+         WHERE ready AND class = $1 AND app_id = $2 ORDER BY due_at LIMIT $3
          FOR UPDATE SKIP LOCKED",
-        &[&failing, &app, &limit(max)],
+        &[&state::class_number(class), &app, &limit(max)],
     )?;
     if found.is_empty() {
         held.borrow_mut().push(app.to_owned());

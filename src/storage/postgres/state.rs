@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use postgres::Row;
 
 use crate::error::Result;
-use crate::model::{BatchId, Position, Timestamp};
+use crate::model::{BatchId, Class, Position, Timestamp};
 use crate::storage::tables::{Replay, WebhookState};
 
 use super::batches;
@@ -95,6 +95,11 @@ pub(super) fn load(db: &Db<'_>, webhook_no: i64) -> Result<WebhookState> {
     rows::state(&db.row(sql, &[&webhook_no])?)
 }
 
+/// As the column keeps it.
+pub(super) const fn class_number(class: Class) -> i16 {
+    class as i16
+}
+
 pub(super) fn save(db: &Db<'_>, states: &[WebhookState]) -> Result<()> {
     fn column<T>(states: &[WebhookState], value: impl Fn(&WebhookState) -> T) -> Vec<T> {
         states.iter().map(value).collect()
@@ -102,11 +107,11 @@ pub(super) fn save(db: &Db<'_>, states: &[WebhookState]) -> Result<()> {
     let health: Result<Vec<String>> = states.iter().map(|one| to_json(&one.health)).collect();
     db.execute(
         "UPDATE hookbox_webhook_state s SET cursor = v.cursor, has_backlog = v.has_backlog,
-             ready = v.ready, due_at = v.due_at, failing = v.failing, health = v.health,
+             ready = v.ready, due_at = v.due_at, class = v.class, health = v.health,
              last_http_code = v.last_http_code, last_http_code_at = v.last_http_code_at
          FROM unnest($1::BIGINT[], $2::BIGINT[], $3::BOOLEAN[], $4::BOOLEAN[], $5::BIGINT[],
-             $6::BOOLEAN[], $7::TEXT[], $8::INTEGER[], $9::BIGINT[])
-             AS v (webhook_no, cursor, has_backlog, ready, due_at, failing, health,
+             $6::SMALLINT[], $7::TEXT[], $8::INTEGER[], $9::BIGINT[])
+             AS v (webhook_no, cursor, has_backlog, ready, due_at, class, health,
                    last_http_code, last_http_code_at)
          WHERE s.webhook_no = v.webhook_no",
         &[
@@ -115,7 +120,7 @@ pub(super) fn save(db: &Db<'_>, states: &[WebhookState]) -> Result<()> {
             &column(states, |one| one.has_backlog),
             &column(states, |one| one.ready),
             &column(states, |one| millis(one.due_at)),
-            &column(states, |one| one.failing),
+            &column(states, |one| class_number(one.class)),
             &health?,
             &column(states, |one| {
                 one.last_http_code.map(|(code, _)| i32::from(code))

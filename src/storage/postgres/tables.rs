@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::error::Result;
 use crate::machine::InFlight;
 use crate::model::{
-    ApiKey, ApiKeyId, App, AppId, AppState, Attempt, Batch, BatchId, BatchStatus, Event, EventId,
-    EventType, Ordering, Position, Positions, Timestamp, Webhook, WebhookId,
+    ApiKey, ApiKeyId, App, AppId, AppState, Attempt, Batch, BatchId, BatchStatus, Class, Event,
+    EventId, EventType, Ordering, Position, Positions, Timestamp, Webhook, WebhookId,
 };
 use crate::storage::tables::{
     BatchRow, Entry, Numbered, OfWebhook, OldBatch, Replay, Span, Subscription, Tables, Unrouted,
@@ -203,13 +203,13 @@ impl Tables for PgTables<'_> {
         ready::next_timer(self.written()?)
     }
 
-    fn ready_apps(&self, failing: bool, limit: usize, start: &str) -> Result<Vec<String>> {
-        ready::apps(self.written()?, &self.held_apps, failing, limit, start)
+    fn ready_apps(&self, class: Class, limit: usize, start: &str) -> Result<Vec<String>> {
+        ready::apps(self.written()?, &self.held_apps, class, limit, start)
     }
 
-    fn ready_webhooks(&self, failing: bool, app: &str, limit: usize) -> Result<Vec<i64>> {
+    fn ready_webhooks(&self, class: Class, app: &str, limit: usize) -> Result<Vec<i64>> {
         let (db, held) = (self.written()?, &self.held_apps);
-        let found = ready::webhooks(db, &self.marks, held, failing, app, limit)?;
+        let found = ready::webhooks(db, &self.marks, held, class, app, limit)?;
         Ok(self.locked(found))
     }
 

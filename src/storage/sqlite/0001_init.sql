@@ -205,14 +205,14 @@ CREATE TABLE hookbox_webhook_state (
     -- Whether a sender should look at it now; else due_at says when (NULL: when something happens).
     ready             INTEGER NOT NULL DEFAULT 0,
     due_at            INTEGER,
-    -- Whether its last attempt failed.
-    failing           INTEGER NOT NULL DEFAULT 0,
+    -- Which senders its batches go through: 0 well, 1 untried, 2 failing.
+    class             INTEGER NOT NULL DEFAULT 1,
     health            TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(health)),
     last_http_code    INTEGER,
     last_http_code_at INTEGER
 ) STRICT;
 
-CREATE INDEX hookbox_webhook_state_ready ON hookbox_webhook_state (failing, app_id, due_at)
+CREATE INDEX hookbox_webhook_state_ready ON hookbox_webhook_state (class, app_id, due_at)
     WHERE ready = 1;
 CREATE INDEX hookbox_webhook_state_timer ON hookbox_webhook_state (due_at)
     WHERE ready = 0 AND due_at IS NOT NULL;

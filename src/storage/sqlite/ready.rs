@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::error::Result;
-use crate::model::Timestamp;
+use crate::model::{Class, Timestamp};
 
 pub(super) fn wake_timers(db: &Connection, now: Option<Timestamp>, limit: usize) -> Result<usize> {
     let Some(now) = now else {
@@ -42,20 +42,20 @@ pub(super) fn next_timer(db: &Connection) -> Result<Option<Timestamp>> {
 /// the index for each.
 pub(super) fn apps(
     db: &Connection,
-    failing: bool,
+    class: Class,
     limit: usize,
     start: &str,
 ) -> Result<Vec<String>> {
     let mut statement = db.prepare_cached(
         "SELECT app_id FROM hookbox_webhook_state
-         WHERE ready = 1 AND failing = ?1 AND app_id > ?2 ORDER BY app_id LIMIT 1",
+         WHERE ready = 1 AND class = ?1 AND app_id > ?2 ORDER BY app_id LIMIT 1",
     )?;
     let mut apps: Vec<String> = Vec::new();
     let mut after = start.to_owned();
     let mut wrapped = false;
     while apps.len() < limit {
         let next: Option<String> = statement
-            .query_row((failing, &after), |row| row.get(0))
+            .query_row((class.index(), &after), |row| row.get(0))
             .optional()?;
         match next {
             Some(app) if wrapped && app.as_str() > start => break,
@@ -73,16 +73,11 @@ pub(super) fn apps(
     Ok(apps)
 }
 
-pub(super) fn webhooks(
-    db: &Connection,
-    failing: bool,
-    app: &str,
-    limit: usize,
-) -> Result<Vec<i64>> {
+pub(super) fn webhooks(db: &Connection, class: Class, app: &str, limit: usize) -> Result<Vec<i64>> {
     let mut statement = db.prepare_cached(
         "SELECT webhook_no FROM hookbox_webhook_state
-         WHERE ready = 1 AND failing = ?1 AND app_id = ?2 ORDER BY due_at LIMIT ?3",
+         WHERE ready = 1 AND class = ?1 AND app_id = ?2 ORDER BY due_at LIMIT ?3",
     )?;
-    let found = statement.query_map((failing, app, limit), |row| row.get(0))?;
+    let found = statement.query_map((class.index(), app, limit), |row| row.get(0))?;
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }

@@ -16,7 +16,7 @@ pub(super) fn load(db: &Connection, webhook_no: i64) -> Result<WebhookState> {
 pub(super) fn save(db: &Connection, state: &WebhookState) -> Result<()> {
     db.prepare_cached(
         "UPDATE hookbox_webhook_state SET cursor = ?2, has_backlog = ?3, ready = ?4, due_at = ?5,
-             failing = ?6, health = ?7, last_http_code = ?8, last_http_code_at = ?9
+             class = ?6, health = ?7, last_http_code = ?8, last_http_code_at = ?9
          WHERE webhook_no = ?1",
     )?
     .execute((
@@ -25,7 +25,7 @@ pub(super) fn save(db: &Connection, state: &WebhookState) -> Result<()> {
         state.has_backlog,
         state.ready,
         millis(state.due_at),
-        state.failing,
+        state.class.index(),
         to_json(&state.health)?,
         state.last_http_code.map(|(code, _)| code),
         millis(state.last_http_code.map(|(_, at)| at)),

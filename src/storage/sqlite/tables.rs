@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use crate::error::Result;
 use crate::machine::InFlight;
 use crate::model::{
-    ApiKey, ApiKeyId, App, AppId, AppState, Attempt, Batch, BatchId, BatchStatus, Event, EventId,
-    EventType, Ordering, Position, Positions, Timestamp, Webhook, WebhookId,
+    ApiKey, ApiKeyId, App, AppId, AppState, Attempt, Batch, BatchId, BatchStatus, Class, Event,
+    EventId, EventType, Ordering, Position, Positions, Timestamp, Webhook, WebhookId,
 };
 use crate::storage::tables::{
     BatchRow, Entry, Numbered, OfWebhook, OldBatch, Replay, Span, Subscription, Tables, Unrouted,
@@ -190,12 +190,12 @@ impl Tables for SqliteTables<'_> {
         ready::next_timer(self.0)
     }
 
-    fn ready_apps(&self, failing: bool, limit: usize, start: &str) -> Result<Vec<String>> {
-        ready::apps(self.0, failing, limit, start)
+    fn ready_apps(&self, class: Class, limit: usize, start: &str) -> Result<Vec<String>> {
+        ready::apps(self.0, class, limit, start)
     }
 
-    fn ready_webhooks(&self, failing: bool, app: &str, limit: usize) -> Result<Vec<i64>> {
-        ready::webhooks(self.0, failing, app, limit)
+    fn ready_webhooks(&self, class: Class, app: &str, limit: usize) -> Result<Vec<i64>> {
+        ready::webhooks(self.0, class, app, limit)
     }
 
     fn replay(&self, webhook_no: i64) -> Result<Option<Replay>> {

@@ -23,8 +23,8 @@ pub use rows::{
 use crate::error::Result;
 use crate::machine::InFlight;
 use crate::model::{
-    ApiKey, ApiKeyId, App, AppId, AppState, Attempt, Batch, BatchId, BatchStatus, Event, EventId,
-    EventType, Ordering, Position, Positions, Timestamp, Webhook, WebhookId,
+    ApiKey, ApiKeyId, App, AppId, AppState, Attempt, Batch, BatchId, BatchStatus, Class, Event,
+    EventId, EventType, Ordering, Position, Positions, Timestamp, Webhook, WebhookId,
 };
 use crate::storage::{
     ApiKeyFilter, PreparedEvent, StoredApiKey, StoredKey, StoredWebhook, WebhookFilter,
@@ -209,11 +209,11 @@ pub trait Tables {
 
     /// At most `limit` apps with ready webhooks of this class, from the one after `start` on and
     /// around. The cost must not grow with the number of ready webhooks.
-    fn ready_apps(&self, failing: bool, limit: usize, start: &str) -> Result<Vec<String>>;
+    fn ready_apps(&self, class: Class, limit: usize, start: &str) -> Result<Vec<String>>;
 
     /// At most `limit` ready webhooks of this class of one app, the earliest `due_at` first. Where
     /// others can hold them, they are locked, and those that others hold are passed over.
-    fn ready_webhooks(&self, failing: bool, app: &str, limit: usize) -> Result<Vec<i64>>;
+    fn ready_webhooks(&self, class: Class, app: &str, limit: usize) -> Result<Vec<i64>>;
 
     /// A webhook's first replay.
     fn replay(&self, webhook_no: i64) -> Result<Option<Replay>>;

@@ -1,6 +1,6 @@
 //! The rows that [`super::Tables`] gives and takes, where they are not plain data of the model.
 
-use crate::model::{AppId, Batch, DeliveryMode, Environment, Health, Position, Timestamp};
+use crate::model::{AppId, Batch, Class, DeliveryMode, Environment, Health, Position, Timestamp};
 
 /// Where a webhook stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub struct WebhookState {
     /// When to look at it; `None` when only something that happens can make it worth a look. While
     /// it is ready: since when.
     pub due_at: Option<Timestamp>,
-    /// Whether its last attempt failed.
-    pub failing: bool,
+    /// Which senders its batches go through.
+    pub class: Class,
     /// Its health.
     pub health: Health,
     /// The last HTTP status that its endpoint gave, and when.

@@ -103,10 +103,7 @@ fn work(path: &Path) {
     let storage = SqliteStorage::open(path, None).unwrap();
     let mut turn = u64::from(std::process::id()) << 32;
     let mut exchange = |results, batches_max| {
-        let request = ClaimRequest {
-            batches_max,
-            failing_max: batches_max,
-        };
+        let request = ClaimRequest::any(batches_max);
         // No two processes make the same batch ids.
         turn += 1;
         let exchanged = storage.exchange(START, turn, results, Some(request));

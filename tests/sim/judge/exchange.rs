@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use hookbox::machine::{Outcome, Verdict};
 use hookbox::model::{
-    Batch, BatchId, BatchStatus, DeliveryMode, EndReason, FailureKind, RetrySchedule, Timestamp,
+    Batch, BatchId, BatchStatus, DeliveryMode, EndReason, FailureKind, OfClass, RetrySchedule,
+    Timestamp,
 };
 use hookbox::storage::{ClaimRequest, Exchanged, Settlement};
 
@@ -94,13 +95,16 @@ impl Judge {
             self.check("I10", done.claimed.is_empty(), || "claimed unasked".into());
             return;
         };
-        let failing = done.claimed.iter().filter(|one| one.failing).count();
-        let within = done.claimed.len() <= claim.batches_max && failing <= claim.failing_max;
+        let mut of_class = OfClass::<usize>::default();
+        for one in &done.claimed {
+            of_class[one.class.index()] += 1;
+        }
+        let mut within = done.claimed.len() <= claim.batches_max;
+        for (count, most) in of_class.iter().zip(&claim.class_max) {
+            within &= count <= most;
+        }
         self.check("I10", within, || {
-            format!(
-                "{} claimed, {failing} failing, of {claim:?}",
-                done.claimed.len()
-            )
+            format!("{of_class:?} claimed, of {claim:?}")
         });
     }
 

@@ -33,14 +33,15 @@ class Options {
         });
     }
 
-    /// Requests that the threads of Box::start() send at once: 1 to 1024; 16 by default.
+    /// Requests that the threads of Box::start() send at once to webhooks that answer: 1 to 1024; 16 by default.
+    /// Webhooks that were not tried yet get as many beside them, and those that failed last a quarter of it.
     Options &workers(std::size_t count) {
         return set(
             [&](hookbox_options *it, hookbox_error **error) { return hookbox_options_set_workers(it, count, error); });
     }
 
     /// Requests that may be out beside those because their endpoint has not answered for more than 250 ms: 0 to
-    /// 4096; 512 by default.
+    /// 4096; 1024 by default.
     Options &slow_requests_max(std::size_t requests) {
         return set([&](hookbox_options *it, hookbox_error **error) {
             return hookbox_options_set_slow_requests_max(it, requests, error);

@@ -8,7 +8,7 @@ use hookbox::machine::{Outcome, Verdict};
 use hookbox::model::{
     AppId, Attempt, AttemptResult, BatchStatus, FailureKind, Notice, Timestamp, WebhookId,
 };
-use hookbox::storage::{Claimed, Exchanged, Settlement, Storage, StoredWebhook};
+use hookbox::storage::{ClaimRequest, Claimed, Exchanged, Settlement, Storage, StoredWebhook};
 use hookbox::{Error, StorageFault};
 
 use super::{Breaker, apps, batches};
@@ -244,7 +244,7 @@ pub const BREAKERS: &[Breaker] = &[
         hooks: |_| Hooks {
             exchange: Some(Box::new(|inner, now, seed, results, mut claim| {
                 if let Some(request) = &mut claim {
-                    request.batches_max += 1;
+                    *request = ClaimRequest::any(request.batches_max + 1);
                 }
                 inner.exchange(now, seed, results, claim)
             })),
@@ -263,12 +263,12 @@ pub const BREAKERS: &[Breaker] = &[
         },
     },
     Breaker {
-        check: "failing_webhooks_take_their_share_only",
-        how: "lets failing webhooks take every sender",
+        check: "each_class_of_webhooks_takes_its_share_only",
+        how: "lets webhooks of any class take every sender",
         hooks: |_| Hooks {
             exchange: Some(Box::new(|inner, now, seed, results, mut claim| {
                 if let Some(request) = &mut claim {
-                    request.failing_max = request.batches_max;
+                    *request = ClaimRequest::any(request.batches_max);
                 }
                 inner.exchange(now, seed, results, claim)
             })),
