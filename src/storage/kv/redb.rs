@@ -14,6 +14,7 @@ use redb::{
 };
 use self_cell::self_cell;
 
+use crate::clock::{Random, SystemRandom};
 use crate::error::{Error, Result, StorageFault};
 use crate::storage::file;
 
@@ -34,9 +35,15 @@ const CACHE_BYTES: usize = 64 * 1024 * 1024;
 pub struct RedbStore {
     path: PathBuf,
     read_only: bool,
+    create: Create,
     /// `None` after it failed and could not be opened again.
     opened: RwLock<Option<Opened>>,
 }
+
+/// How redb opens a file, or makes a database of an empty one.
+type Create = fn(&Builder, &Path) -> std::result::Result<Database, DatabaseError>;
+
+const BY_PATH: Create = |builder, path| builder.create(path);
 
 enum Opened {
     Whole(Database),
@@ -56,9 +63,16 @@ impl RedbStore {
     /// [`StorageFault::Busy`] while it is open elsewhere, [`StorageFault::Corrupt`] for a file that
     /// is damaged or no redb file, and other storage errors.
     pub fn open(path: &Path) -> Result<Self> {
-        let path = file::absolute(path)?;
-        file::create(&path)?;
-        Self::open_with(path, false)
+        Self::open_by(path, BY_PATH)
+    }
+
+    /// The same with redb over the caller's own backend: for tests, over a disk that fails.
+    ///
+    /// # Errors
+    /// As [`RedbStore::open`].
+    #[cfg(feature = "testing")]
+    pub fn over(path: &Path, create: Create) -> Result<Self> {
+        Self::open_by(path, create)
     }
 
     /// Opens a file for reading only.
@@ -66,13 +80,35 @@ impl RedbStore {
     /// # Errors
     /// As [`RedbStore::open`]; also when there is no file, or it was not closed properly.
     pub fn open_read_only(path: &Path) -> Result<Self> {
-        Self::open_with(file::absolute(path)?, true)
+        Self::open_with(file::absolute(path)?, true, BY_PATH)
     }
 
-    fn open_with(path: PathBuf, read_only: bool) -> Result<Self> {
+    fn open_by(path: &Path, create: Create) -> Result<Self> {
+        let path = file::absolute(path)?;
+        if !path.exists() {
+            Self::make(&path, create)?;
+        }
+        Self::open_with(path, false, create)
+    }
+
+    /// Makes a file, under another name until it is whole. What a kill or a failing disk leaves of a
+    /// database in the making, redb would take for a file that is none of its own, for ever.
+    fn make(path: &Path, create: Create) -> Result<()> {
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(format!(".{:032x}.new", SystemRandom.bits()?));
+        let unfinished = PathBuf::from(unfinished);
+        file::create(&unfinished)?;
+        let made = Self::open_with(unfinished.clone(), false, create).map(drop);
+        let made = made.and_then(|()| give_name(&unfinished, path));
+        let _ = std::fs::remove_file(&unfinished);
+        made
+    }
+
+    fn open_with(path: PathBuf, read_only: bool, create: Create) -> Result<Self> {
         let mut store = Self {
             path,
             read_only,
+            create,
             opened: RwLock::new(None),
         };
         store.opened = RwLock::new(Some(store.connect()?));
@@ -102,8 +138,7 @@ impl RedbStore {
             let opened = if self.read_only {
                 builder.open_read_only(&self.path).map(Opened::ReadOnly)
             } else {
-                // An empty file becomes a database.
-                builder.create(&self.path).map(Opened::Whole)
+                (self.create)(&builder, &self.path).map(Opened::Whole)
             };
             opened.map_err(|error| self.open_error(error))
         })
@@ -222,6 +257,16 @@ impl RedbStore {
                 Failure::Other(error) => error,
                 Failure::Closed => self.error(StorageError::PreviousIo),
             })
+    }
+}
+
+/// Gives a file that is whole its name, unless another has it by now.
+fn give_name(whole: &Path, name: &Path) -> Result<()> {
+    match std::fs::hard_link(whole, name) {
+        Ok(()) => file::keep_name(name),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        // Some file systems have no second names: there the database is made where it stays.
+        Err(_) => file::create(name).map(drop),
     }
 }
 

@@ -62,19 +62,24 @@ impl StorageBackend for Disk {
     }
 }
 
+fn disk(path: &Path, state: Arc<AtomicU8>) -> Disk {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    Disk {
+        file: FileBackend::new(options.open(path).unwrap()).unwrap(),
+        state,
+    }
+}
+
 /// A store on a disk that fails on demand; once it was opened anew, on a well one.
 fn failing(path: &Path) -> (Arc<RedbStore>, Arc<AtomicU8>) {
     let state = Arc::new(AtomicU8::new(WELL));
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    let disk = Disk {
-        file: FileBackend::new(options.open(path).unwrap()).unwrap(),
-        state: state.clone(),
-    };
+    let disk = disk(path, state.clone());
     let database = Builder::new().create_with_backend(disk).unwrap();
     let store = RedbStore {
         path: path.to_owned(),
         read_only: false,
+        create: BY_PATH,
         opened: RwLock::new(Some(Opened::Whole(database))),
     };
     (Arc::new(store), state)
@@ -145,5 +150,30 @@ fn a_reader_that_outlives_the_file_is_told() {
     match reader.get(&[1]) {
         Ok(value) => assert_eq!(value, Some(vec![1])),
         Err(error) => assert_eq!(error.code(), "storage_io"),
+    }
+}
+
+/// redb writes a file's first bytes last: without them it takes the file for somebody else's.
+#[test]
+fn a_creation_that_fails_leaves_nothing_in_the_way_of_the_next() {
+    for failure in [FULL, NO_SYNC, NO_WRITE] {
+        static FAILURE: AtomicU8 = AtomicU8::new(WELL);
+        FAILURE.store(failure, SeqCst);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.redb");
+        let refused = RedbStore::open_by(&path, |builder, path| {
+            let state = Arc::new(AtomicU8::new(FAILURE.load(SeqCst)));
+            builder.create_with_backend(disk(path, state))
+        });
+        let code = if failure == FULL {
+            "storage_full"
+        } else {
+            "storage_io"
+        };
+        assert_eq!(refused.unwrap_err().code(), code);
+        let files = || std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(files(), 0);
+        RedbStore::open(&path).unwrap();
+        assert_eq!(files(), 1);
     }
 }
