@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
+use std::sync::atomic::AtomicU8;
 
 use redb::StorageBackend;
 use redb::backends::FileBackend;
@@ -16,6 +16,7 @@ const WELL: u8 = 0;
 const FULL: u8 = 1;
 const NO_SYNC: u8 = 2;
 const NO_WRITE: u8 = 3;
+const NO_READ: u8 = 4;
 
 /// A file whose disk fails on demand.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ impl StorageBackend for Disk {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.fail(NO_READ, io::ErrorKind::Other)?;
         self.file.read(offset, out)
     }
 
@@ -81,6 +83,7 @@ fn failing(path: &Path) -> (Arc<RedbStore>, Arc<AtomicU8>) {
         read_only: false,
         create: BY_PATH,
         opened: RwLock::new(Some(Opened::Whole(database))),
+        failed: AtomicBool::new(false),
     };
     (Arc::new(store), state)
 }
@@ -128,6 +131,30 @@ fn after_a_failed_commit_the_file_is_opened_anew_and_nothing_acknowledged_is_los
         assert!(storage.get_event(&first).is_ok() && storage.get_event(&second).is_ok());
         assert_eq!(storage.check().unwrap(), Vec::<String>::new());
     }
+}
+
+/// Nothing is written in between, which would open it anew.
+#[test]
+fn after_a_failed_read_reading_alone_finds_its_footing_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.redb");
+    let store = RedbStore::open(&path).unwrap();
+    let mut transaction = store.begin(true).unwrap();
+    // More than a page of it: opening the table reads the first.
+    for key in 0..100 {
+        transaction.put(&[key], &[1; 1000]).unwrap();
+    }
+    transaction.commit().unwrap();
+    drop(store);
+    // Anew, so that nothing of it is remembered.
+    let (store, disk) = failing(&path);
+    let reader = store.begin(false).unwrap();
+    disk.store(NO_READ, SeqCst);
+    assert_eq!(reader.get(&[50]).unwrap_err().code(), "storage_io");
+    drop(reader);
+    disk.store(WELL, SeqCst);
+    let reader = store.begin(false).unwrap();
+    assert_eq!(reader.get(&[50]).unwrap(), Some(vec![1; 1000]));
 }
 
 /// A reader that began before the file was opened anew may fail, but it neither hangs nor lies.
