@@ -18,16 +18,21 @@ pub(super) fn create(path: &Path) -> Result<bool> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
         Ok(_) => {
-            // Its name must survive a power failure too. Not every system can do that.
-            #[cfg(unix)]
-            if let Some(folder) = absolute(path)?.parent() {
-                let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
-            }
+            keep_name(path)?;
             Ok(true)
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(failed(path, &error)),
     }
+}
+
+/// Makes a new file's name survive a power failure. Not every system can do that.
+pub(super) fn keep_name(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    if let Some(folder) = absolute(path)?.parent() {
+        let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+    }
+    Ok(())
 }
 
 /// What the system's error about a file means to a caller.

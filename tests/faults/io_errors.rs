@@ -9,13 +9,23 @@ use std::time::Duration;
 
 use hookbox::{Error, StorageFault};
 
+use crate::fault::Fault;
 use crate::run::{Figures, Size, Watchdog, below, figure};
-use crate::scenario::{STEPS, World};
+use crate::scenario::{Engine, SQLITE, STEPS, World};
 use crate::support::events_in;
-use crate::vfs::{self, Fault};
+use crate::vfs;
 
-pub fn part(size: Size) -> Figures {
+pub fn sqlite(size: Size) -> Figures {
     vfs::install();
+    part(SQLITE, size)
+}
+
+#[cfg(feature = "redb")]
+pub fn redb(size: Size) -> Figures {
+    part(crate::backend::REDB, size)
+}
+
+fn part(engine: Engine, size: Size) -> Figures {
     let mut chance = size.chance();
     let mut figures = Figures::new();
     let mut errors = 0;
@@ -34,7 +44,8 @@ pub fn part(size: Size) -> Figures {
             } else {
                 1 + below(&mut chance, 60) as u64
             };
-            let seen = run(Fault { at, for_ever, full });
+            let fault = Fault { at, for_ever, full };
+            let seen = run(engine, fault);
             if seen.failed == 0 {
                 break;
             }
@@ -54,12 +65,12 @@ struct Seen {
 }
 
 /// One life of a box with one fault in it.
-fn run(fault: Fault) -> Seen {
+fn run(engine: Engine, fault: Fault) -> Seen {
     let _watchdog = Watchdog::new(format!("{fault:?}"), Duration::from_secs(120));
     let folder = tempfile::tempdir().unwrap();
-    let mut world = World::new(&folder.path().join("box.db"));
+    let mut world = World::new(engine, &folder.path().join("box"));
     let mut errors = 0;
-    vfs::arm(fault);
+    (engine.arm)(fault);
     for (name, step) in STEPS {
         let mut tries = 0;
         while let Err(error) = step(&mut world) {
@@ -77,7 +88,7 @@ fn run(fault: Fault) -> Seen {
         }
     }
     world.close();
-    let failed = vfs::disarm();
+    let failed = (engine.disarm)();
     let context = |what: &str| format!("{fault:?}: {what}");
     // The disk is well again: a new box on the file has everything.
     let kept = world.verify();
@@ -112,7 +123,7 @@ fn run(fault: Fault) -> Seen {
 }
 
 /// Whether an error tells the truth about a disk that fails or is full.
-fn says_what_it_is(error: &Error, when: Fault) -> bool {
+pub fn says_what_it_is(error: &Error, when: Fault) -> bool {
     let Error::Storage { fault, .. } = error else {
         return false;
     };

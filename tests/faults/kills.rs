@@ -1,5 +1,6 @@
 //! Kills. A child emits from several threads and delivers to a real receiver in this process, which
-//! kills it at a random moment and starts it again, hundreds of times.
+//! kills it at a random moment and starts it again, hundreds of times. Half of the kills come early, while
+//! the box still recovers from the kill before.
 //!
 //! Afterwards every event whose emit returned was delivered, the file is whole, and what came twice
 //! came twice for a reason: the attempt before it was lost with its process.
@@ -15,7 +16,7 @@ use hookbox::clock::Prng;
 use hookbox::model::{AttemptResult, EventId, EventType, FailureKind, NewEvent};
 
 use crate::box_of::*;
-use crate::run::{Figures, Size, Watchdog, figure};
+use crate::run::{Figures, Size, Watchdog, below, figure};
 use crate::support::*;
 
 const THREADS: u64 = 4;
@@ -25,12 +26,12 @@ const CALLS_A_THREAD: u64 = 60;
 const ROUND_MILLIS: i64 = 60_000;
 
 pub fn sqlite(size: Size) -> Figures {
-    part(Kept::Sqlite, size.pick(600, 12), &mut size.chance())
+    part(Kept::Sqlite, size.pick(600, 16), &mut size.chance())
 }
 
 #[cfg(feature = "redb")]
 pub fn redb(size: Size) -> Figures {
-    part(Kept::Redb, size.pick(200, 5), &mut size.chance())
+    part(Kept::Redb, size.pick(200, 8), &mut size.chance())
 }
 
 /// Emits and delivers until it is killed.
@@ -42,6 +43,7 @@ pub fn child(arguments: &[String]) {
     let hooks = Kept::named(kept)
         .open(real_http(clock), Path::new(path))
         .unwrap();
+    println!("opened");
     hooks.start().unwrap();
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
@@ -66,13 +68,16 @@ pub fn child(arguments: &[String]) {
 #[derive(Default)]
 struct Kills {
     acknowledged: BTreeSet<EventId>,
+    /// Processes that were killed before they had opened the box.
+    unopened: usize,
     /// From starting the process to its first acknowledged event.
     recovery: Vec<Duration>,
 }
 
 impl Kills {
     fn round(&mut self, kept: Kept, path: &Path, ahead: i64, chance: &mut Prng) {
-        let patience = Duration::from_micros(chance.next_u64() % 200_000);
+        let longest = [200_000, 20_000][below(chance, 2)];
+        let patience = Duration::from_micros(chance.next_u64() % longest);
         let began = Instant::now();
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["child", "kills", kept.name()])
@@ -110,7 +115,8 @@ impl Kills {
         reader.join().unwrap();
         let status = child.wait().unwrap();
         assert_eq!(status.code(), None, "the child ended by itself");
-        if let Some((at, _)) = got.first() {
+        self.unopened += usize::from(got.is_empty());
+        if let Some((at, _)) = got.iter().find(|(_, line)| line.starts_with("emitted")) {
             self.recovery.push(*at - began);
         }
         for (_, line) in got {
@@ -184,11 +190,13 @@ fn part(kept: Kept, rounds: i64, chance: &mut Prng) -> Figures {
     let twice = requests - seen.times.len();
     kills.recovery.sort();
     let at = |percent: usize| {
-        let index = (kills.recovery.len() * percent / 100).min(kills.recovery.len() - 1);
-        format!("{:.0} ms", kills.recovery[index].as_secs_f64() * 1e3)
+        let index = (kills.recovery.len() * percent / 100).min(kills.recovery.len().max(1) - 1);
+        let time = kills.recovery.get(index).map(Duration::as_secs_f64);
+        time.map_or("none".to_owned(), |time| format!("{:.0} ms", time * 1e3))
     };
     vec![
         figure("kills", rounds),
+        figure("before the box was open", kills.unopened),
         figure("events acknowledged", kills.acknowledged.len()),
         figure("lost", 0),
         figure("requests", requests),

@@ -5,14 +5,20 @@
 //! repeats a run. Each part prints its figures; one that finds a fault says what, and with which seed.
 #![cfg_attr(not(target_os = "linux"), allow(unused))]
 
+#[cfg(all(target_os = "linux", feature = "redb"))]
+mod backend;
 #[cfg(target_os = "linux")]
 mod box_of;
 #[cfg(target_os = "linux")]
 mod clocks;
 #[cfg(target_os = "linux")]
+mod compound;
+#[cfg(target_os = "linux")]
 mod cycles;
 #[cfg(target_os = "linux")]
 mod damage;
+#[cfg(target_os = "linux")]
+mod fault;
 #[cfg(target_os = "linux")]
 mod files;
 #[cfg(target_os = "linux")]
@@ -25,6 +31,8 @@ mod io_errors;
 mod kills;
 #[cfg(target_os = "linux")]
 mod limits;
+#[cfg(target_os = "linux")]
+mod names;
 #[cfg(target_os = "linux")]
 mod power;
 #[cfg(target_os = "linux")]

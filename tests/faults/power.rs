@@ -13,7 +13,7 @@ use std::time::Duration;
 use hookbox::clock::Prng;
 
 use crate::run::{Figures, Size, Watchdog, below, figure};
-use crate::scenario::{STEPS, Told, World};
+use crate::scenario::{SQLITE, STEPS, Told, World};
 use crate::vfs::{self, Record};
 
 /// Bytes that a disk writes whole or not at all.
@@ -75,12 +75,39 @@ pub fn planted(size: Size) -> Figures {
     ]
 }
 
+/// The files as a power cut left them, and what was told before it.
+pub struct Cut {
+    pub files: BTreeMap<String, Vec<u8>>,
+    pub told: Told,
+}
+
+/// So many power cuts, from all over a box's life.
+pub fn cuts(count: usize, chance: &mut Prng) -> Vec<Cut> {
+    let (log, told) = life();
+    let first = below(chance, log.len());
+    let (mut disk, mut known) = (Disk::new(), Told::default());
+    let mut cuts = Vec::new();
+    for (at, record) in log.iter().enumerate() {
+        if at == (cuts.len() * log.len() + first) / count {
+            cuts.push(Cut {
+                files: disk.cut(chance),
+                told: known.clone(),
+            });
+        }
+        disk.apply(record, true);
+        if let Record::Mark(number) = record {
+            known = told[*number].clone();
+        }
+    }
+    cuts
+}
+
 /// A box's life, and what it had told at each mark.
 fn life() -> (Vec<Record>, Vec<Told>) {
     vfs::install();
     vfs::disarm();
     let folder = tempfile::tempdir().unwrap();
-    let mut world = World::new(&folder.path().join(FILE));
+    let mut world = World::new(SQLITE, &folder.path().join(FILE));
     let mut told = Vec::new();
     vfs::record();
     for (_, step) in STEPS {
@@ -95,12 +122,18 @@ fn life() -> (Vec<Record>, Vec<Told>) {
 fn check(files: &BTreeMap<String, Vec<u8>>, told: &Told) -> Result<(), String> {
     let _watchdog = Watchdog::new("after a power cut", Duration::from_secs(60));
     let folder = tempfile::tempdir().unwrap();
-    for (name, content) in files {
-        std::fs::write(folder.path().join(name), content).unwrap();
-    }
-    let mut world = World::new(Path::new(&folder.path().join(FILE)));
-    world.told = told.clone();
+    let mut world = found(files, told, folder.path());
     world.verify()
+}
+
+/// A box that finds its files so, in a folder, and was told this before.
+pub fn found(files: &BTreeMap<String, Vec<u8>>, told: &Told, folder: &Path) -> World {
+    for (name, content) in files {
+        std::fs::write(folder.join(name), content).unwrap();
+    }
+    let mut world = World::new(SQLITE, &folder.join(FILE));
+    world.told = told.clone();
+    world
 }
 
 /// A file as the disk has it, and what the system has not written yet.

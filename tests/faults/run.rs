@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use hookbox::clock::{Prng, Random, SystemRandom};
 
-use crate::{clocks, cycles, damage, files, fork, full, io_errors, kills, limits, power};
+use crate::{
+    clocks, compound, cycles, damage, files, fork, full, io_errors, kills, limits, names, power,
+};
 
 /// How much a part does, and from which seed.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +47,7 @@ pub fn below(chance: &mut Prng, below: usize) -> usize {
 type Part = fn(Size) -> Figures;
 
 /// A part's name, and what it does.
-const PARTS: [(&str, Part); 13] = [
+const PARTS: [(&str, Part); 16] = [
     ("kills", kills::sqlite),
     #[cfg(feature = "redb")]
     ("kills-redb", kills::redb),
@@ -62,10 +64,16 @@ const PARTS: [(&str, Part); 13] = [
     ("damage-redb", damage::redb),
     #[cfg(not(feature = "redb"))]
     ("damage-redb", not_built),
+    ("names", names::part),
+    #[cfg(feature = "redb")]
+    ("io-errors-redb", io_errors::redb),
+    #[cfg(not(feature = "redb"))]
+    ("io-errors-redb", not_built),
     // From here on SQLite runs over the shim.
-    ("io-errors", io_errors::part),
+    ("io-errors", io_errors::sqlite),
     ("power", power::part),
     ("power-planted", power::planted),
+    ("compound", compound::part),
 ];
 
 #[cfg(not(feature = "redb"))]
@@ -135,6 +143,7 @@ fn run_child(of: &str, arguments: &[String]) {
     match of {
         "kills" => kills::child(arguments),
         "limits" => limits::child(arguments),
+        "names" => names::child(arguments),
         _ => panic!("no such child: {of}"),
     }
 }

@@ -13,12 +13,34 @@ use hookbox::storage::{PageRequest, WebhookFilter};
 use hookbox::{Error, Hookbox, Options, Result, StorageFault};
 
 use crate::box_of::*;
+use crate::fault::Fault;
 use crate::support::*;
+use crate::vfs;
 
 /// How long retention keeps what ended.
 const KEPT: Duration = Duration::from_secs(86_400);
 
+/// What a box is kept in, and the disk under it.
+#[derive(Clone, Copy)]
+pub struct Engine {
+    pub open: fn(Options, &Path) -> Result<Hookbox>,
+    /// What the engine does by itself now and then.
+    pub checkpoint: fn(&Path) -> Result<()>,
+    pub arm: fn(Fault),
+    /// Says how many operations failed.
+    pub disarm: fn() -> u64,
+}
+
+/// Over `vfs.rs`, once that is installed.
+pub const SQLITE: Engine = Engine {
+    open: |options, path| options.open(path),
+    checkpoint,
+    arm: vfs::arm,
+    disarm: vfs::disarm,
+};
+
 pub struct World {
+    engine: Engine,
     path: PathBuf,
     pub clock: Arc<HandClock>,
     pub net: Arc<FakeTransport>,
@@ -61,9 +83,18 @@ pub const STEPS: [(&str, Step); 15] = [
     ("emit at last", |world| world.emit_many(20..23)),
 ];
 
+/// What a box does when it finds its files as a crash left them. The last connection that is closed
+/// writes the log back.
+pub const RECOVERY: [(&str, Step); 3] = [
+    ("open", |world| world.open().map(drop)),
+    ("emit", |world| world.emit(90)),
+    ("open again", World::open_again),
+];
+
 impl World {
-    pub fn new(path: &Path) -> Self {
+    pub fn new(engine: Engine, path: &Path) -> Self {
         Self {
+            engine,
             path: path.to_owned(),
             clock: HandClock::new(),
             net: FakeTransport::new(),
@@ -79,7 +110,7 @@ impl World {
                 .clock(self.clock.clone())
                 .transport(self.net.clone())
                 .retention(Some(KEPT));
-            self.hooks = Some(options.open(&self.path)?);
+            self.hooks = Some((self.engine.open)(options, &self.path)?);
         }
         Ok(self.hooks.as_ref().expect("opened"))
     }
@@ -159,20 +190,9 @@ impl World {
         Ok(())
     }
 
-    /// What SQLite does by itself after a thousand pages.
     fn checkpoint(&mut self) -> Result<()> {
         self.open()?;
-        let run = || {
-            let db = rusqlite::Connection::open(&self.path)?;
-            db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))
-        };
-        run().map_err(|error| {
-            let fault = match error.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::DiskFull) => StorageFault::Full,
-                _ => StorageFault::Io,
-            };
-            Error::storage(fault, error.to_string())
-        })
+        (self.engine.checkpoint)(&self.path)
     }
 
     /// From here on retention may take what there is.
@@ -193,6 +213,21 @@ impl World {
         self.close();
         self.open().map(drop)
     }
+}
+
+/// What SQLite does by itself after a thousand pages.
+fn checkpoint(path: &Path) -> Result<()> {
+    let run = || {
+        let db = rusqlite::Connection::open(path)?;
+        db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))
+    };
+    run().map_err(|error| {
+        let fault = match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => StorageFault::Full,
+            _ => StorageFault::Io,
+        };
+        Error::storage(fault, error.to_string())
+    })
 }
 
 /// Holds a box against what was told: it is whole, everything told is there, each key stands for

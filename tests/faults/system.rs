@@ -54,6 +54,68 @@ pub fn in_a_fork(work: impl FnOnce() -> bool) -> bool {
     }
 }
 
+/// Puts this process into a world of its own: no network but a loopback interface, on which every port
+/// is its to have, and mounts that nobody else sees. To be called before it has threads.
+///
+/// # Errors
+/// The system's, where that is not allowed.
+pub fn apart() -> io::Result<()> {
+    // SAFETY: plain calls without memory.
+    let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
+    let new_user = if user == 0 { 0 } else { libc::CLONE_NEWUSER };
+    // SAFETY: as above.
+    done(unsafe { libc::unshare(new_user | libc::CLONE_NEWNET | libc::CLONE_NEWNS) })?;
+    if user != 0 {
+        std::fs::write("/proc/self/setgroups", "deny")?;
+        std::fs::write("/proc/self/uid_map", format!("0 {user} 1"))?;
+        std::fs::write("/proc/self/gid_map", format!("0 {group} 1"))?;
+    }
+    // SAFETY: an all-zero request is a valid one, whose name ends where its zeros begin; it lives
+    // during the call.
+    unsafe {
+        let mut request: libc::ifreq = std::mem::zeroed();
+        request.ifr_name[0] = b'l' as libc::c_char;
+        request.ifr_name[1] = b'o' as libc::c_char;
+        request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short;
+        let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
+        done(socket)?;
+        let set = done(libc::ioctl(socket, libc::SIOCSIFFLAGS, &raw const request));
+        libc::close(socket);
+        set?;
+        // What is mounted from here on stays here.
+        let flags = libc::MS_REC | libc::MS_PRIVATE;
+        let null = std::ptr::null();
+        done(libc::mount(null, c"/".as_ptr(), null, flags, null.cast()))
+    }
+}
+
+/// Shows a file in the place of another, to this process.
+///
+/// # Errors
+/// The system's.
+pub fn put_over(file: &Path, place: &Path) -> io::Result<()> {
+    let (file, place) = (c_string(file), c_string(place));
+    let null = std::ptr::null();
+    // SAFETY: all pointers are C strings that live during the call, or null where that is allowed.
+    done(unsafe {
+        libc::mount(
+            file.as_ptr(),
+            place.as_ptr(),
+            null,
+            libc::MS_BIND,
+            null.cast(),
+        )
+    })
+}
+
+/// What a system call said.
+fn done(code: libc::c_int) -> io::Result<()> {
+    if code < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// A file system of a few bytes, in memory, until it is dropped.
 pub struct SmallDisk(PathBuf);
 

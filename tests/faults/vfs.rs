@@ -11,16 +11,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::ffi::{self, sqlite3_file, sqlite3_io_methods, sqlite3_vfs};
 
-/// Which operation fails, and how.
-#[derive(Debug, Clone, Copy)]
-pub struct Fault {
-    /// The number of the first that fails, from 1.
-    pub at: u64,
-    /// Whether all after it fail too.
-    pub for_ever: bool,
-    /// Whether the disk is full: only what writes is counted, and fails.
-    pub full: bool,
-}
+use crate::fault::{Counter, Fault};
 
 /// What happened to the files, for replaying it up to a power cut. Names are without their folder.
 #[derive(Debug, Clone)]
@@ -38,9 +29,7 @@ pub enum Record {
 
 #[derive(Default)]
 struct Disk {
-    fault: Option<Fault>,
-    operations: u64,
-    failed: u64,
+    counter: Counter,
     log: Option<Vec<Record>>,
     /// Open files by their address.
     files: HashMap<usize, File>,
@@ -98,19 +87,12 @@ pub fn install() {
 
 /// Counts from 1 again, and fails as told.
 pub fn arm(fault: Fault) {
-    with(|disk| {
-        disk.fault = Some(fault);
-        disk.operations = 0;
-        disk.failed = 0;
-    });
+    with(|disk| disk.counter.arm(fault));
 }
 
 /// Fails no more. Returns how many operations did.
 pub fn disarm() -> u64 {
-    with(|disk| {
-        disk.fault = None;
-        disk.failed
-    })
+    with(|disk| disk.counter.disarm())
 }
 
 /// Begins a log.
@@ -138,16 +120,8 @@ fn with<T>(work: impl FnOnce(&mut Disk) -> T) -> T {
 
 /// Counts an operation; the error it shall fail with.
 fn fails(writes: bool, code: c_int) -> Option<c_int> {
-    with(|disk| {
-        let fault = disk.fault?;
-        if fault.full && !writes {
-            return None;
-        }
-        disk.operations += 1;
-        let hit = disk.operations == fault.at || (fault.for_ever && disk.operations > fault.at);
-        disk.failed += u64::from(hit);
-        hit.then_some(if fault.full { ffi::SQLITE_FULL } else { code })
-    })
+    let fault = with(|disk| disk.counter.count(writes))?;
+    Some(if fault.full { ffi::SQLITE_FULL } else { code })
 }
 
 /// Adds to the log, if there is one; the name is that of the file at an address.

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{PoisonError, RwLock};
 
 use redb::{
@@ -14,6 +15,7 @@ use redb::{
 };
 use self_cell::self_cell;
 
+use crate::clock::{Random, SystemRandom};
 use crate::error::{Error, Result, StorageFault};
 use crate::storage::file;
 
@@ -34,9 +36,18 @@ const CACHE_BYTES: usize = 64 * 1024 * 1024;
 pub struct RedbStore {
     path: PathBuf,
     read_only: bool,
+    create: Create,
     /// `None` after it failed and could not be opened again.
     opened: RwLock<Option<Opened>>,
+    /// Whether what is opened met an I/O error: it then refuses all that it does not remember, also once the
+    /// disk is well, until it is opened anew.
+    failed: AtomicBool,
 }
+
+/// How redb opens a file, or makes a database of an empty one.
+type Create = fn(&Builder, &Path) -> std::result::Result<Database, DatabaseError>;
+
+const BY_PATH: Create = |builder, path| builder.create(path);
 
 enum Opened {
     Whole(Database),
@@ -56,9 +67,16 @@ impl RedbStore {
     /// [`StorageFault::Busy`] while it is open elsewhere, [`StorageFault::Corrupt`] for a file that
     /// is damaged or no redb file, and other storage errors.
     pub fn open(path: &Path) -> Result<Self> {
-        let path = file::absolute(path)?;
-        file::create(&path)?;
-        Self::open_with(path, false)
+        Self::open_by(path, BY_PATH)
+    }
+
+    /// The same with redb over the caller's own backend: for tests, over a disk that fails.
+    ///
+    /// # Errors
+    /// As [`RedbStore::open`].
+    #[cfg(feature = "testing")]
+    pub fn over(path: &Path, create: Create) -> Result<Self> {
+        Self::open_by(path, create)
     }
 
     /// Opens a file for reading only.
@@ -66,14 +84,37 @@ impl RedbStore {
     /// # Errors
     /// As [`RedbStore::open`]; also when there is no file, or it was not closed properly.
     pub fn open_read_only(path: &Path) -> Result<Self> {
-        Self::open_with(file::absolute(path)?, true)
+        Self::open_with(file::absolute(path)?, true, BY_PATH)
     }
 
-    fn open_with(path: PathBuf, read_only: bool) -> Result<Self> {
+    fn open_by(path: &Path, create: Create) -> Result<Self> {
+        let path = file::absolute(path)?;
+        if !path.exists() {
+            Self::make(&path, create)?;
+        }
+        Self::open_with(path, false, create)
+    }
+
+    /// Makes a file, under another name until it is whole. What a kill or a failing disk leaves of a
+    /// database in the making, redb would take for a file that is none of its own, for ever.
+    fn make(path: &Path, create: Create) -> Result<()> {
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(format!(".{:032x}.new", SystemRandom.bits()?));
+        let unfinished = PathBuf::from(unfinished);
+        file::create(&unfinished)?;
+        let made = Self::open_with(unfinished.clone(), false, create).map(drop);
+        let made = made.and_then(|()| give_name(&unfinished, path));
+        let _ = std::fs::remove_file(&unfinished);
+        made
+    }
+
+    fn open_with(path: PathBuf, read_only: bool, create: Create) -> Result<Self> {
         let mut store = Self {
             path,
             read_only,
+            create,
             opened: RwLock::new(None),
+            failed: AtomicBool::new(false),
         };
         store.opened = RwLock::new(Some(store.connect()?));
         Ok(store)
@@ -102,8 +143,7 @@ impl RedbStore {
             let opened = if self.read_only {
                 builder.open_read_only(&self.path).map(Opened::ReadOnly)
             } else {
-                // An empty file becomes a database.
-                builder.create(&self.path).map(Opened::Whole)
+                (self.create)(&builder, &self.path).map(Opened::Whole)
             };
             opened.map_err(|error| self.open_error(error))
         })
@@ -144,6 +184,9 @@ impl RedbStore {
 
     /// What an error from redb means to a caller.
     fn error(&self, error: StorageError) -> Error {
+        if is_of_the_disk(&error) {
+            self.failed.store(true, SeqCst);
+        }
         match error {
             StorageError::Io(error) => match error.kind() {
                 // So it says when the file is no redb file, or cut short.
@@ -199,7 +242,9 @@ impl RedbStore {
     fn begin_again(&self, write: bool) -> Result<Box<dyn Transaction + '_>> {
         {
             let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(opened) = &*opened {
+            if let Some(opened) = &*opened
+                && !self.failed.load(SeqCst)
+            {
                 match self.begin_with(opened, write) {
                     Ok(transaction) => return Ok(transaction),
                     Err(Failure::Other(error)) => return Err(error),
@@ -210,12 +255,14 @@ impl RedbStore {
         let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have been here before.
         if let Some(opened) = &*opened
+            && !self.failed.load(SeqCst)
             && let Ok(transaction) = self.begin_with(opened, write)
         {
             return Ok(transaction);
         }
         // First let go of the file: it can be open only once.
         *opened = None;
+        self.failed.store(false, SeqCst);
         let anew = opened.insert(self.connect()?);
         self.begin_with(anew, write)
             .map_err(|failure| match failure {
@@ -223,6 +270,21 @@ impl RedbStore {
                 Failure::Closed => self.error(StorageError::PreviousIo),
             })
     }
+}
+
+/// Gives a file that is whole its name, unless another has it by now.
+fn give_name(whole: &Path, name: &Path) -> Result<()> {
+    match std::fs::hard_link(whole, name) {
+        Ok(()) => file::keep_name(name),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        // Some file systems have no second names: there the database is made where it stays.
+        Err(_) => file::create(name).map(drop),
+    }
+}
+
+/// Whether a database that says so met an I/O error. One that was closed says something else.
+const fn is_of_the_disk(error: &StorageError) -> bool {
+    matches!(error, StorageError::Io(_) | StorageError::PreviousIo)
 }
 
 /// Why a transaction did not begin.
@@ -358,7 +420,12 @@ impl Transaction for Writer<'_> {
             Ok(()) => Ok(()),
             // But for this: it failed before the commit began.
             Err(CommitError::Storage(error @ StorageError::PreviousIo)) => Err(store.error(error)),
-            Err(error) => Err(store.fault(StorageFault::CommitUnknown, error)),
+            Err(error) => {
+                if matches!(&error, CommitError::Storage(error) if is_of_the_disk(error)) {
+                    store.failed.store(true, SeqCst);
+                }
+                Err(store.fault(StorageFault::CommitUnknown, error))
+            }
         };
         catch_unwind(AssertUnwindSafe(commit)).unwrap_or_else(|_| {
             Err(store.fault(StorageFault::CommitUnknown, "redb panicked on it"))

@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
+use std::sync::atomic::AtomicU8;
 
 use redb::StorageBackend;
 use redb::backends::FileBackend;
@@ -16,6 +16,7 @@ const WELL: u8 = 0;
 const FULL: u8 = 1;
 const NO_SYNC: u8 = 2;
 const NO_WRITE: u8 = 3;
+const NO_READ: u8 = 4;
 
 /// A file whose disk fails on demand.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ impl StorageBackend for Disk {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.fail(NO_READ, io::ErrorKind::Other)?;
         self.file.read(offset, out)
     }
 
@@ -62,20 +64,26 @@ impl StorageBackend for Disk {
     }
 }
 
+fn disk(path: &Path, state: Arc<AtomicU8>) -> Disk {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    Disk {
+        file: FileBackend::new(options.open(path).unwrap()).unwrap(),
+        state,
+    }
+}
+
 /// A store on a disk that fails on demand; once it was opened anew, on a well one.
 fn failing(path: &Path) -> (Arc<RedbStore>, Arc<AtomicU8>) {
     let state = Arc::new(AtomicU8::new(WELL));
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    let disk = Disk {
-        file: FileBackend::new(options.open(path).unwrap()).unwrap(),
-        state: state.clone(),
-    };
+    let disk = disk(path, state.clone());
     let database = Builder::new().create_with_backend(disk).unwrap();
     let store = RedbStore {
         path: path.to_owned(),
         read_only: false,
+        create: BY_PATH,
         opened: RwLock::new(Some(Opened::Whole(database))),
+        failed: AtomicBool::new(false),
     };
     (Arc::new(store), state)
 }
@@ -125,6 +133,30 @@ fn after_a_failed_commit_the_file_is_opened_anew_and_nothing_acknowledged_is_los
     }
 }
 
+/// Nothing is written in between, which would open it anew.
+#[test]
+fn after_a_failed_read_reading_alone_finds_its_footing_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.redb");
+    let store = RedbStore::open(&path).unwrap();
+    let mut transaction = store.begin(true).unwrap();
+    // More than a page of it: opening the table reads the first.
+    for key in 0..100 {
+        transaction.put(&[key], &[1; 1000]).unwrap();
+    }
+    transaction.commit().unwrap();
+    drop(store);
+    // Anew, so that nothing of it is remembered.
+    let (store, disk) = failing(&path);
+    let reader = store.begin(false).unwrap();
+    disk.store(NO_READ, SeqCst);
+    assert_eq!(reader.get(&[50]).unwrap_err().code(), "storage_io");
+    drop(reader);
+    disk.store(WELL, SeqCst);
+    let reader = store.begin(false).unwrap();
+    assert_eq!(reader.get(&[50]).unwrap(), Some(vec![1; 1000]));
+}
+
 /// A reader that began before the file was opened anew may fail, but it neither hangs nor lies.
 #[test]
 fn a_reader_that_outlives_the_file_is_told() {
@@ -145,5 +177,30 @@ fn a_reader_that_outlives_the_file_is_told() {
     match reader.get(&[1]) {
         Ok(value) => assert_eq!(value, Some(vec![1])),
         Err(error) => assert_eq!(error.code(), "storage_io"),
+    }
+}
+
+/// redb writes a file's first bytes last: without them it takes the file for somebody else's.
+#[test]
+fn a_creation_that_fails_leaves_nothing_in_the_way_of_the_next() {
+    for failure in [FULL, NO_SYNC, NO_WRITE] {
+        static FAILURE: AtomicU8 = AtomicU8::new(WELL);
+        FAILURE.store(failure, SeqCst);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.redb");
+        let refused = RedbStore::open_by(&path, |builder, path| {
+            let state = Arc::new(AtomicU8::new(FAILURE.load(SeqCst)));
+            builder.create_with_backend(disk(path, state))
+        });
+        let code = if failure == FULL {
+            "storage_full"
+        } else {
+            "storage_io"
+        };
+        assert_eq!(refused.unwrap_err().code(), code);
+        let files = || std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(files(), 0);
+        RedbStore::open(&path).unwrap();
+        assert_eq!(files(), 1);
     }
 }

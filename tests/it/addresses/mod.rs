@@ -4,7 +4,9 @@
 //! and whoever wrote the row. Method: the vectors of `tests/vectors`, a resolver that lies, the real
 //! transport, and a receiver on every local address, which must see no connection.
 
+mod many;
 mod names;
+mod own;
 mod spellings;
 
 use std::net::{IpAddr, SocketAddr};

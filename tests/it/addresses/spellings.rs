@@ -80,7 +80,7 @@ static RECEIVER: LazyLock<Receiver> = LazyLock::new(Receiver::start);
 
 /// A resolver that always gives these.
 #[derive(Debug)]
-struct Gives(Vec<IpAddr>);
+pub(super) struct Gives(pub(super) Vec<IpAddr>);
 
 impl Resolver for Gives {
     fn resolve(&self, _: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
@@ -88,14 +88,14 @@ impl Resolver for Gives {
     }
 }
 
-fn transport(policy: AddressPolicy, resolver: Gives) -> HttpTransport {
+pub(super) fn transport(policy: AddressPolicy, resolver: Gives) -> HttpTransport {
     let mut options = HttpOptions::default();
     options.policy = policy;
     options.resolver = Arc::new(resolver);
     HttpTransport::new(options).unwrap()
 }
 
-fn get(url: WebhookUrl) -> Request {
+pub(super) fn get(url: WebhookUrl) -> Request {
     Request {
         method: Method::Get,
         url,
@@ -106,7 +106,7 @@ fn get(url: WebhookUrl) -> Request {
     }
 }
 
-fn with_http() -> AddressPolicy {
+pub(super) fn with_http() -> AddressPolicy {
     AddressPolicy {
         allow_http: true,
         ..AddressPolicy::default()

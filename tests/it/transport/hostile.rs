@@ -1,8 +1,5 @@
 //! Servers that do what no server should.
 
-use std::io::Write;
-use std::process::Command;
-
 use hookbox::transport::RESPONSE_BODY_BYTES_MAX;
 
 use super::*;
@@ -287,34 +284,4 @@ fn header_injection_is_refused() {
         assert_fails(send(&transport(), &request), FailureKind::Signing);
     }
     assert_eq!(server.connections(), 0);
-}
-
-const CHILD: &str = "HOOKBOX_TEST_TARGET";
-
-#[test]
-fn the_environment_is_ignored() {
-    let server = Server::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-    let trap = Server::answering("HTTP/1.1 502 Trap\r\ncontent-length: 0\r\n\r\n");
-    let proxy = format!("http://{}", trap.address);
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "transport::hostile::in_the_child", "--ignored"]);
-    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-        child.env(name, &proxy).env(name.to_lowercase(), &proxy);
-    }
-    let output = child.env(CHILD, server.url().as_str()).output().unwrap();
-    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
-    std::io::stderr().write_all(&output.stderr).unwrap();
-    assert!(
-        output.status.success() && shown.contains("1 passed"),
-        "{shown}"
-    );
-    assert_eq!((server.connections(), trap.connections()), (1, 0));
-}
-
-#[test]
-#[ignore = "run by `the_environment_is_ignored` in a process of its own"]
-fn in_the_child() {
-    let url = std::env::var(CHILD).unwrap();
-    let request = post(WebhookUrl::parse(&url).unwrap(), LONG);
-    assert_eq!(send(&transport(), &request).unwrap().status, 200);
 }

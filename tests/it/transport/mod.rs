@@ -1,5 +1,6 @@
 //! `HttpTransport` against real sockets on the loopback interface.
 
+mod environment;
 mod guard;
 mod hostile;
 mod keep_alive;

@@ -11,7 +11,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
 
-type Issuer = CertifiedIssuer<'static, KeyPair>;
+pub(super) type Issuer = CertifiedIssuer<'static, KeyPair>;
 
 fn new_issuer(name: &str) -> Issuer {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -21,17 +21,17 @@ fn new_issuer(name: &str) -> Issuer {
 }
 
 /// The root that the clients trust.
-fn root() -> &'static Issuer {
+pub(super) fn root() -> &'static Issuer {
     static ROOT: OnceLock<Issuer> = OnceLock::new();
     ROOT.get_or_init(|| new_issuer("hookbox test root"))
 }
 
-struct Identity {
+pub(super) struct Identity {
     certificate: Certificate,
     key: KeyPair,
 }
 
-fn identity(
+pub(super) fn identity(
     names: &[&str],
     issuer: Option<&Issuer>,
     change: fn(&mut CertificateParams),
@@ -47,7 +47,10 @@ fn identity(
     Identity { certificate, key }
 }
 
-fn server(identity: &Identity, versions: &[&'static rustls::SupportedProtocolVersion]) -> Server {
+pub(super) fn server(
+    identity: &Identity,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> Server {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(identity.key.serialize_der()));
     let config = ServerConfig::builder_with_provider(provider)
@@ -92,7 +95,7 @@ fn https(server: &Server, host: &str) -> Request {
     post(WebhookUrl::parse(&url).unwrap(), LONG)
 }
 
-const BOTH: &[&rustls::SupportedProtocolVersion] =
+pub(super) const BOTH: &[&rustls::SupportedProtocolVersion] =
     &[&rustls::version::TLS13, &rustls::version::TLS12];
 
 #[test]
