@@ -179,9 +179,15 @@ impl<W: Writer> CommitQueue<W> {
         let mut writer = lock(&self.writer);
         // Taken only now: whoever came while the one before was committing joins this group.
         let mut jobs = std::mem::take(&mut lock(&self.waiting).jobs);
-        let commit = self
-            .connected(&mut writer)
-            .and_then(|writer| run_group(writer, &mut jobs));
+        // Caught: after a panic here nobody would lead, and every later write would wait for ever.
+        let commit = catch_unwind(AssertUnwindSafe(|| {
+            self.connected(&mut writer)
+                .and_then(|writer| run_group(writer, &mut jobs))
+        }))
+        .unwrap_or_else(|_| {
+            let message = "the store panicked";
+            Err(Error::storage(StorageFault::CommitUnknown, message))
+        });
         if let Err(Error::Storage {
             fault: StorageFault::CommitUnknown | StorageFault::Io,
             ..
