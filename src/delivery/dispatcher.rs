@@ -123,7 +123,7 @@ impl Dispatcher {
         self.see_slow();
         self.exchange();
         self.parts.counters.stand(Standing {
-            claimed: self.in_flight,
+            claimed: self.in_flight + self.unstored.len(),
             unstored: self.unstored.len(),
             backlogged: self.limited,
             stalled: self.stall.is_some(),
@@ -286,6 +286,7 @@ impl Dispatcher {
             self.failing_in_flight += failing;
             self.limited =
                 exchanged.claimed.len() == asked.batches_max || failing == asked.failing_max;
+            self.parts.counters.claimed(self.in_flight);
             self.senders.push_all(exchanged.claimed);
             self.senders.staff(&self.parts, self.slow);
         }
