@@ -6,9 +6,10 @@
 //! of our own, and a single writer pays nothing for the queue.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crate::error::{Error, Result, StorageFault};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// An engine's writing end.
 pub(super) trait Writer: Send + 'static {
