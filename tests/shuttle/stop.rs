@@ -152,7 +152,7 @@ fn busy(plant: Option<Plant>, writes: usize) {
     world.net.until(|wire| !wire.begun.is_empty());
     world
         .store
-        .expect([Mishap::Busy].into_iter().cycle().take(writes));
+        .expect(std::iter::repeat_n(Mishap::Busy, writes));
     let opening = Arc::clone(&world);
     let opener = thread::spawn(move || opening.net.open());
     let stopped = world.hooks.stop(LONG);
