@@ -183,6 +183,8 @@ fn panics(plant: Option<Plant>) {
     world.assert_stopped();
     breaker.join().unwrap();
     world.chance.be_well();
+    // It was broken with the dispatcher.
+    world.net.open();
     world.clock.advance(LEASE);
     world.hooks.start().unwrap();
     world.idle();
