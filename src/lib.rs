@@ -18,6 +18,7 @@ mod process;
 mod registry;
 pub mod signing;
 pub mod storage;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transport;

@@ -4,11 +4,12 @@
 //! last few bodies are kept, so that its thousandth webhook costs a request and nothing else.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use crate::error::Result;
 use crate::model::{AppId, EventId, Positions, Timestamp};
 use crate::signing::Content;
+use crate::sync::Mutex;
 
 /// Bodies that are kept, and their bytes in all; a larger one is kept by nobody.
 const KEPT_MAX: usize = 64;

@@ -1,11 +1,11 @@
 //! A crew: the senders of one class of webhooks, what waits for them, and what they are sending.
 
 use std::collections::VecDeque;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::model::Timestamp;
 use crate::storage::Claimed;
+use crate::sync::thread::JoinHandle;
 
 /// A request that is out for longer than this is a slow one.
 const SLOW_AFTER: Duration = Duration::from_millis(250);

@@ -128,7 +128,7 @@ impl Dispatcher {
         self.see_slow();
         self.exchange();
         self.parts.counters.stand(Standing {
-            claimed: self.claimed(),
+            claimed: self.claimed() + self.unstored.len(),
             unstored: self.unstored.len(),
             backlogged: self.is_limited(),
             stalled: self.stall.is_some(),
@@ -314,6 +314,7 @@ impl Dispatcher {
                 self.in_flight[index] += count;
                 self.limited[index] = count == asked.class_max[index];
             }
+            self.parts.counters.claimed(self.claimed());
             self.senders.push_all(exchanged.claimed);
             self.senders.staff(&self.parts, self.slow);
         }

@@ -1,11 +1,12 @@
 //! The threads: one dispatcher, which alone talks to the storage, and the senders.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::error::Result;
 use crate::model::Notice;
+use crate::sync::thread::{Builder, JoinHandle};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 use super::courier::Courier;
 use super::dispatcher::Dispatcher;
@@ -49,7 +50,7 @@ impl Engine {
         let finished = Arc::new(Finished::default());
         let (of_dispatcher, work, done) =
             (parts.clone(), Arc::clone(&senders), Arc::clone(&finished));
-        let spawned = std::thread::Builder::new()
+        let spawned = Builder::new()
             .name("hookbox-dispatch".to_owned())
             .spawn(move || {
                 become_our_thread();

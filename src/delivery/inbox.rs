@@ -1,11 +1,12 @@
 //! What wakes the dispatcher: new events, results, the wish to stop.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::model::{Class, Timestamp};
 use crate::storage::Settlement;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// The dispatcher's inbox. Level-triggered: what is put in while nobody waits is found later.
 #[derive(Debug, Default)]

@@ -6,13 +6,14 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::model::{Class, OfClass, Timestamp};
 use crate::storage::{Claimed, Settlement};
+use crate::sync::thread::{Builder, JoinHandle};
+use crate::sync::{Condvar, Mutex, MutexGuard, thread_local};
 
 use super::EngineParts;
 use super::courier::Courier;
@@ -27,12 +28,12 @@ thread_local! {
 
 /// Whether the calling thread is one of hookbox's own: it must not start or stop itself.
 pub(crate) fn on_our_thread() -> bool {
-    OURS.get()
+    OURS.with(Cell::get)
 }
 
 /// Makes the calling thread one of hookbox's own.
 pub(super) fn become_our_thread() {
-    OURS.set(true);
+    OURS.with(|ours| ours.set(true));
 }
 
 /// Claimed batches, and the threads that send them.
@@ -144,7 +145,7 @@ impl Senders {
         index: usize,
     ) -> std::io::Result<JoinHandle<()>> {
         let (senders, parts) = (Arc::clone(self), parts.clone());
-        std::thread::Builder::new()
+        Builder::new()
             .name(format!("hookbox-{}-{index}", crew_name(class)))
             .stack_size(SENDER_STACK)
             .spawn(move || senders.send(&parts, class))

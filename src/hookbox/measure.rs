@@ -1,10 +1,10 @@
 //! What the box counts about itself.
 
 use std::sync::TryLockError;
-use std::sync::atomic::Ordering;
 
 use crate::delivery::Engine;
 use crate::metrics::Metrics;
+use crate::sync::atomic::Ordering;
 
 use super::Hookbox;
 

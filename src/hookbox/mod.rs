@@ -11,8 +11,7 @@ mod records;
 mod run;
 mod webhooks;
 
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crate::delivery::{Courier, Engine, EngineParts, EngineSettings, Inbox};
 use crate::error::Result;
@@ -21,6 +20,8 @@ use crate::model::{AppId, Timestamp};
 use crate::process::Process;
 use crate::signing::KeyStore;
 use crate::storage::Storage;
+use crate::sync::atomic::AtomicBool;
+use crate::sync::{Mutex, MutexGuard};
 
 pub use apps::{NewApp, NewKey};
 pub use explain::{BatchStory, EventStory};

@@ -1,6 +1,5 @@
 //! Delivering: on hookbox's threads, on the host's thread, or by the host's own HTTP client.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use crate::delivery::{Courier, Engine, Idle, on_our_thread};
 use crate::error::{Error, Result, StorageFault};
 use crate::model::{BatchId, OfClass, Timestamp};
 use crate::storage::{ClaimRequest, Claimed, Exchanged, Settlement};
+use crate::sync::atomic::Ordering;
 use crate::transport::{Request, Response, TransportError};
 
 use super::{Hookbox, lock};

@@ -224,6 +224,11 @@ impl Counters {
         }
     }
 
+    /// Batches are about to be handed to senders: counted before, so that no request is out that is not.
+    pub(crate) fn claimed(&self, batches: usize) {
+        set(&self.batches_claimed, batches);
+    }
+
     /// Where the dispatcher stands.
     pub(crate) fn stand(&self, standing: Standing) {
         set(&self.batches_claimed, standing.claimed);

@@ -6,9 +6,10 @@
 //! of our own, and a single writer pays nothing for the queue.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crate::error::{Error, Result, StorageFault};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// An engine's writing end.
 pub(super) trait Writer: Send + 'static {
@@ -179,9 +180,15 @@ impl<W: Writer> CommitQueue<W> {
         let mut writer = lock(&self.writer);
         // Taken only now: whoever came while the one before was committing joins this group.
         let mut jobs = std::mem::take(&mut lock(&self.waiting).jobs);
-        let commit = self
-            .connected(&mut writer)
-            .and_then(|writer| run_group(writer, &mut jobs));
+        // Caught: after a panic here nobody would lead, and every later write would wait for ever.
+        let commit = catch_unwind(AssertUnwindSafe(|| {
+            self.connected(&mut writer)
+                .and_then(|writer| run_group(writer, &mut jobs))
+        }))
+        .unwrap_or_else(|_| {
+            let message = "the store panicked";
+            Err(Error::storage(StorageFault::CommitUnknown, message))
+        });
         if let Err(Error::Storage {
             fault: StorageFault::CommitUnknown | StorageFault::Io,
             ..

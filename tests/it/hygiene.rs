@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// The layers, the lowest first. A module may use those before it, and what is named beside it is
 /// out of its bounds all the same.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
+    ("sync", &[]),
     ("error", &[]),
     ("process", &[]),
     ("model", &[]),
@@ -24,7 +25,8 @@ const LAYERS: [(&str, &[&str]); 12] = [
 ];
 
 /// Words that may stand in these places only.
-const CONFINED: [(&str, &[&str]); 15] = [
+const CONFINED: [(&str, &[&str]); 16] = [
+    ("shuttle", &["src/sync/"]),
     ("ureq", &["src/transport/"]),
     ("rustls", &["src/transport/", "src/storage/postgres/"]),
     ("tokio_postgres_rustls", &["src/storage/postgres/"]),
@@ -182,6 +184,32 @@ fn words_stay_where_they_belong() {
                 is_home || is_excepted || !names(&code, word),
                 "{name} names `{word}`"
             );
+        }
+    }
+}
+
+/// Under `shuttle` one thread of the system runs them all: a lock of another kind would stop it for good.
+#[test]
+fn what_shuttle_runs_takes_its_locks_from_one_place() {
+    let run = [
+        "src/delivery/",
+        "src/hookbox/",
+        "src/storage/commit.rs",
+        "src/storage/kv/memory.rs",
+        "src/storage/outbox/",
+    ];
+    let others = [
+        "Mutex", "RwLock", "Condvar", "Barrier", "mpsc", "atomic", "thread",
+    ];
+    for (name, text) in all("src") {
+        if !run.iter().any(|place| name.starts_with(place)) {
+            continue;
+        }
+        let code = code(&text);
+        let of_std = |line: &&str| line.contains("std::sync") || line.contains("std::thread");
+        for line in code.lines().filter(of_std) {
+            let other = others.iter().find(|word| names(line, word));
+            assert_eq!(other, None, "{name}: {line}");
         }
     }
 }

@@ -7,11 +7,14 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use hookbox::model::{NewApiKey, Overrides, WebhookId, WebhookUpdate};
-use hookbox::storage::kv::{KEY_BYTES_MAX, KeyValue, KvStorage, MemoryStore};
-use hookbox::storage::{ApiKeyFilter, BatchFilter, EventFilter, PageRequest, WebhookFilter};
+use hookbox::storage::kv::{KEY_BYTES_MAX, KeyValue, KvStorage, MemoryStore, Transaction};
+use hookbox::storage::{
+    ApiKeyFilter, BatchFilter, EventFilter, PageRequest, Storage, WebhookFilter,
+};
 use hookbox::{Hookbox, Options};
 
 use super::support::*;
@@ -299,4 +302,37 @@ fn reading_only_changes_nothing_and_refuses_to() {
     assert_eq!(hooks.emit(APP, TYPE, "1").unwrap_err().code(), "read_only");
     hooks.webhook(APP, &ids[0]).unwrap();
     assert_eq!(pairs(&*store), before);
+}
+
+/// A store of a host's own that panics once, when somebody wants to write.
+#[derive(Debug, Default)]
+struct Brittle {
+    store: MemoryStore,
+    breaks: AtomicBool,
+}
+
+impl KeyValue for Brittle {
+    fn begin(&self, write: bool) -> hookbox::Result<Box<dyn Transaction + '_>> {
+        let breaks = write && self.breaks.swap(false, SeqCst);
+        assert!(!breaks, "on demand");
+        self.store.begin(write)
+    }
+}
+
+/// Its panic fails one write, with an unknown outcome. The next one does not wait for a leader that is gone.
+#[test]
+fn a_store_that_panics_fails_one_write_and_holds_up_no_other() {
+    let store = Arc::new(Brittle::default());
+    let storage = KvStorage::open(store.clone()).unwrap();
+    store.breaks.store(true, SeqCst);
+    let (say, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for _ in 0..2 {
+            let types = vec![TYPE.parse().unwrap()];
+            let _ = say.send(storage.set_event_types(types, false));
+        }
+    });
+    let next = || heard.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert_eq!(next().unwrap_err().code(), "storage_commit_unknown");
+    assert_eq!(next(), Ok(()));
 }

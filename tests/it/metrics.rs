@@ -108,6 +108,40 @@ fn what_is_in_flight_is_seen_while_it_is() {
     assert!(!over.engine_running);
 }
 
+/// A batch whose result the storage refuses just now is leased all the same, and is counted until it is settled.
+#[test]
+fn a_batch_is_claimed_until_its_result_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let (storage, faults) = Faults::open(&folder.path().join("box.db"));
+    let options = Options::new().clock(HandClock::new());
+    let hooks = options
+        .transport(FakeTransport::new())
+        .open_storage(storage)
+        .unwrap();
+    let mut app = hookbox::NewApp::new(APP.parse().unwrap());
+    app.profile = hookbox::model::Profile::standard_webhooks();
+    hooks.create_app_with(app).unwrap();
+    let new = hookbox::model::NewWebhook::new("https://example.com/a");
+    hooks.create_webhook(APP, new).unwrap();
+    hooks.emit(APP, TYPE, "1").unwrap();
+    let mut engine = hooks.stepped_engine();
+    let counted = || {
+        let metrics = hooks.metrics();
+        (metrics.batches_claimed, metrics.results_unstored)
+    };
+    engine.turn();
+    let sent = engine.begin().unwrap();
+    assert_eq!(counted(), (1, 0));
+    engine.finish(&sent, status(200));
+    faults
+        .fail_before
+        .store(1, std::sync::atomic::Ordering::SeqCst);
+    engine.turn();
+    assert_eq!(counted(), (1, 1));
+    engine.turn();
+    assert_eq!(counted(), (0, 0));
+}
+
 /// A storage that does not answer takes only its own metrics away.
 #[test]
 fn a_storage_that_fails_is_down_and_the_rest_is_told() {

@@ -5,10 +5,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::ScopedJoinHandle;
 
-use super::held::{Failure, Held, hold, same};
+use super::held::{Failure, Held, hold, refused, same};
 use super::scene::{Scene, answered, at};
 use super::{Check, Place};
-use crate::model::{AppId, BatchId, WebhookId};
+use crate::error::Error;
+use crate::model::{AppId, BatchId, EventType, WebhookId};
+use crate::storage::StoredWebhook;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -27,6 +29,12 @@ pub(super) const CHECKS: &[Check] = &[
         name: "concurrent_edits_lose_nothing",
         promise: "An edit sees the row as the edit before left it, whichever thread that was.",
         keeps: edits_lose_nothing,
+    },
+    Check {
+        name: "a_refused_write_undoes_itself_alone",
+        promise: "Of writes of many threads, those that are refused leave nothing, and those beside them are \
+                  kept.",
+        keeps: refused_undo_themselves_alone,
     },
 ];
 
@@ -246,4 +254,47 @@ fn edits_lose_nothing(place: &Place) -> Held {
         ),
         &(EDITORS * EDITS_EACH, EDITORS * EDITS_EACH),
     )
+}
+
+const WRITERS: usize = 4;
+const WRITES_EACH: usize = 20;
+
+fn refused_undo_themselves_alone(place: &Place) -> Held {
+    let scene = Scene::open(place)?;
+    let app = scene.app("app")?;
+    let webhook = scene.webhook(&app)?;
+    let unknown = EventType::parse("not.in.the.catalogue")?;
+    let write_all = || -> Held<Vec<String>> {
+        let mut kept = Vec::new();
+        for _ in 0..WRITES_EACH {
+            let number = scene.unique();
+            scene.emit(&app, number..number + 1)?;
+            kept.push(number.to_string());
+            let mut events = vec![scene.event("\"refused\"")?, scene.event("\"refused\"")?];
+            events[1].event.event_type = unknown.clone();
+            let emitted = scene.storage.emit(&app, events);
+            refused("an unknown type", emitted, "invalid_webhook_event")?;
+            scene.edit(&app, &webhook, |webhook| webhook.description.push('x'))?;
+            let fails = |stored: &mut StoredWebhook| {
+                stored.webhook.description.push('y');
+                Err(Error::Unsupported("this edit".into()))
+            };
+            let edited = scene.storage.edit_webhook(&app, &webhook, Box::new(fails));
+            refused("an edit whose closure fails", edited, "unsupported")?;
+        }
+        Ok(kept)
+    };
+    let write_all = &write_all;
+    let mut due = std::thread::scope(|scope| -> Held<Vec<String>> {
+        let threads: Vec<_> = (0..WRITERS).map(|_| scope.spawn(write_all)).collect();
+        let kept: Held<Vec<_>> = threads.into_iter().map(joined).collect();
+        Ok(kept?.concat())
+    })?;
+    let mut delivered = scene.delivered(at(0))?.concat();
+    due.sort();
+    delivered.sort();
+    same("events that were delivered", &delivered, &due)?;
+    let stored = scene.storage.get_webhook(&app, &webhook)?;
+    let edits = "x".repeat(WRITERS * WRITES_EACH);
+    same("edits left", &stored.webhook.description, &edits)
 }

@@ -2,12 +2,13 @@
 //! can be lost at any time.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::model::{App, AppId, AppState, DeliveryPolicy, Timestamp};
 use crate::storage::StoredWebhook;
 use crate::storage::tables::{Subscription, Tables};
+use crate::sync::Mutex;
 
 use super::exchange::Exchange;
 use super::lock;

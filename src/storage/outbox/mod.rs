@@ -17,7 +17,7 @@ mod settle;
 mod webhooks;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::model::{
@@ -30,6 +30,7 @@ use crate::storage::{
     EventFilter, Exchanged, Page, PageRequest, PreparedEvent, Settlement, Storage, StorageStats,
     StoredApiKey, StoredKey, StoredWebhook, Wake, WebhookFilter,
 };
+use crate::sync::{Mutex, MutexGuard};
 use cache::Cache;
 use exchange::{Exchange, is_one_rows};
 use prune::PruneCursor;

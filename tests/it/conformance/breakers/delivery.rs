@@ -314,6 +314,24 @@ pub const BREAKERS: &[Breaker] = &[
         },
     },
     Breaker {
+        check: "a_refused_write_undoes_itself_alone",
+        how: "undoes with a refused emit the one that was committed beside it",
+        hooks: |_| {
+            let was_refused = AtomicBool::new(false);
+            Hooks {
+                emit: Some(Box::new(move |inner, app, events| {
+                    if was_refused.swap(false, SeqCst) {
+                        return Ok(events.iter().map(|event| event.id).collect());
+                    }
+                    let emitted = inner.emit(app, events);
+                    was_refused.store(emitted.is_err(), SeqCst);
+                    emitted
+                })),
+                ..Hooks::default()
+            }
+        },
+    },
+    Breaker {
         check: "leases_outlive_their_holder",
         how: "gives back all that is out when it is opened",
         hooks: |opening| {
