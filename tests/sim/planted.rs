@@ -134,6 +134,8 @@ impl Plant {
             Self::IgnoresRetryAfter => plan.tempers.contains(&Temper::Throttling),
             // Elsewhere it shows that two are out at once, which is another bug.
             Self::SendsTwice => plan.hangs,
+            // What is handed out once more also breaks the rate limit.
+            Self::StealsLeases => plan.paced == 0,
             // With clocks that are wrong the limit is not promised.
             Self::IgnoresPace => plan.paced > 0 && !plan.clock_steps,
             Self::SpoilsSecretSignatures => {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hookbox::Result;
-use hookbox::machine::{Outcome, Verdict};
+use hookbox::machine::{Outcome, Verdict, lease_span};
 use hookbox::model::*;
 use hookbox::storage::*;
 
@@ -138,7 +138,11 @@ impl Storage for Spoiled {
                         batch.is_ok_and(|batch| batch.status == BatchStatus::Leased)
                     };
                     let again = memory.claimed.pop_first().filter(|(id, _)| is_out(id));
-                    exchanged.claimed.extend(again.map(|(_, claimed)| claimed));
+                    exchanged.claimed.extend(again.map(|(_, mut claimed)| {
+                        let lease_end = now.plus(lease_span(&claimed.policy));
+                        claimed.batch.due_at = Some(lease_end);
+                        claimed
+                    }));
                 }
                 for one in &exchanged.claimed {
                     memory.claimed.insert(one.batch.id, one.clone());
