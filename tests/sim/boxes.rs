@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use hookbox::clock::Clock;
-use hookbox::model::KeyId;
+use hookbox::model::{FailureKind, KeyId};
 use hookbox::testing::{SteppedEngine, SteppedRequest};
-use hookbox::transport::{Method, Request, Response, Transport, TransportError};
+use hookbox::transport::{Request, Response, Transport, TransportError};
 use hookbox::{Delivery, Hookbox, Options};
 
 use super::chance::{BoxRandom, Chance};
 use super::keys;
-use super::network::{Answer, Reply};
+use super::network::{Answer, Reply, failure, header};
 use super::planted::Plant;
+use super::script::Fault;
 use super::time::{BoxClock, MINUTE};
 use super::watch::{SharedJudge, Watch, lock};
 
@@ -71,38 +72,58 @@ impl Running {
 #[derive(Debug)]
 pub struct Wire {
     pub judge: SharedJudge,
+    pub watch: Arc<Watch>,
     pub clock: Arc<BoxClock>,
     pub chance: std::sync::Mutex<Chance>,
     pub plant: Option<Plant>,
 }
 
 impl Wire {
+    /// A delivery of `poll`, which claims one batch at a time.
     fn deliver(&self, request: &Request) -> Answer {
         let spoiled = self.plant.and_then(|plant| plant.spoil(request));
         let request = spoiled.as_ref().unwrap_or(request);
-        let Reply { answer, after, .. } =
-            lock(&self.judge).requested(request, self.clock.now(), &mut lock(&self.chance));
         let mut judge = lock(&self.judge);
+        let Some(batch) = judge.last_claimed else {
+            judge.violated("I21", "a request, and nothing was ever claimed");
+            return failure(FailureKind::Panic);
+        };
+        let Reply { answer, after, .. } =
+            judge.requested(batch, request, self.clock.now(), &mut lock(&self.chance));
         judge.truth.advance(after);
-        judge.landed(request);
+        judge.landed(batch);
         answer
+    }
+
+    fn prove(&self, request: &Request) -> Answer {
+        let fault = self.watch.fault();
+        if fault.is_some_and(Fault::is_before) {
+            self.watch.dies_of(fault);
+            return failure(FailureKind::Connect);
+        }
+        let mut judge = lock(&self.judge);
+        let truth = judge.truth.clone();
+        let endpoint = super::world::endpoint_of(request.url.as_str());
+        let answer = judge.endpoints[endpoint].prove(request, &truth);
+        drop(judge);
+        if fault.is_some() {
+            self.watch.dies_of(fault);
+            return failure(FailureKind::Reset);
+        }
+        match self.plant {
+            Some(plant) => plant.prove(request, answer),
+            None => answer,
+        }
     }
 }
 
 impl Transport for Wire {
     fn send(&self, request: &Request) -> Result<Response, TransportError> {
-        match request.method {
-            Method::Post => self.deliver(request),
-            Method::Get => {
-                let mut judge = lock(&self.judge);
-                let truth = judge.truth.clone();
-                let endpoint = super::world::endpoint_of(request.url.as_str());
-                let answer = judge.endpoints[endpoint].prove(request, &truth);
-                match self.plant {
-                    Some(plant) => plant.prove(request, answer),
-                    None => answer,
-                }
-            }
+        // Of all requests only deliveries are numbered.
+        if header(request, "webhook-attempt").is_empty() {
+            self.prove(request)
+        } else {
+            self.deliver(request)
         }
     }
 }

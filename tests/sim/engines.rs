@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hookbox::storage::Storage;
+#[cfg(feature = "redb")]
+use hookbox::storage::kv::RedbStore;
 use hookbox::storage::kv::{KvStorage, MemoryStore};
 use hookbox::storage::sqlite::SqliteStorage;
 
@@ -11,28 +13,55 @@ use hookbox::storage::sqlite::SqliteStorage;
 pub enum Engine {
     Memory,
     Sqlite,
+    #[cfg(feature = "redb")]
+    Redb,
+    /// Only where it is asked for, and `HOOKBOX_TEST_POSTGRES` names a server.
+    #[cfg(feature = "postgres")]
+    Postgres,
 }
 
 impl Engine {
-    pub const ALL: [Self; 2] = [Self::Memory, Self::Sqlite];
+    const ALL: &[Self] = &[
+        Self::Memory,
+        Self::Sqlite,
+        #[cfg(feature = "redb")]
+        Self::Redb,
+        #[cfg(feature = "postgres")]
+        Self::Postgres,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
             Self::Sqlite => "sqlite",
+            #[cfg(feature = "redb")]
+            Self::Redb => "redb",
+            #[cfg(feature = "postgres")]
+            Self::Postgres => "postgres",
         }
     }
 
+    /// An engine that can be run over here.
     pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|engine| engine.name() == name)
+        let mut all = Self::ALL.iter().copied();
+        all.find(|engine| engine.name() == name && engine.is_here())
+    }
+
+    fn is_here(self) -> bool {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres => postgres::server().is_some(),
+            _ => true,
+        }
     }
 
     /// Which engine a seed is for, unless one was asked for: most are over the fastest.
     pub const fn of_seed(seed: u64) -> Self {
-        if seed % 10 == 9 {
-            Self::Sqlite
-        } else {
-            Self::Memory
+        match seed % 20 {
+            9 | 19 => Self::Sqlite,
+            #[cfg(feature = "redb")]
+            13 => Self::Redb,
+            _ => Self::Memory,
         }
     }
 }
@@ -42,6 +71,11 @@ impl Engine {
 pub enum Store {
     Memory(Arc<MemoryStore>),
     Sqlite(tempfile::TempDir),
+    /// A redb file can be open only once: all boxes of the run share it.
+    #[cfg(feature = "redb")]
+    Redb(Arc<RedbStore>, tempfile::TempDir),
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Schema),
 }
 
 impl Store {
@@ -49,6 +83,14 @@ impl Store {
         match engine {
             Engine::Memory => Self::Memory(Arc::default()),
             Engine::Sqlite => Self::Sqlite(folder()),
+            #[cfg(feature = "redb")]
+            Engine::Redb => {
+                let folder = folder();
+                let store = RedbStore::open(&folder.path().join("box.redb")).unwrap();
+                Self::Redb(Arc::new(store), folder)
+            }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres => Self::Postgres(postgres::Schema::new()),
         }
     }
 
@@ -59,12 +101,26 @@ impl Store {
             Self::Sqlite(folder) => {
                 Arc::new(SqliteStorage::open(&folder.path().join("box.db"), None).unwrap())
             }
+            #[cfg(feature = "redb")]
+            Self::Redb(store, _folder) => Arc::new(KvStorage::open(store.clone()).unwrap()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(schema) => schema.open(),
         }
     }
 
-    /// Whether the engine notices by itself what other boxes write.
+    /// Whether the engine notices by itself what other boxes write. PostgreSQL notices what its server
+    /// does by itself as well, which is not the same each time that a seed is run.
     pub const fn sees_others(&self) -> bool {
         matches!(self, Self::Sqlite(_))
+    }
+
+    /// Whether an event has no place in the log until somebody routes it.
+    pub const fn routes_later(&self) -> bool {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -75,5 +131,56 @@ fn folder() -> tempfile::TempDir {
         tempfile::tempdir_in(memory).unwrap()
     } else {
         tempfile::tempdir().unwrap()
+    }
+}
+
+/// A server that is there, and a schema in it for each run.
+#[cfg(feature = "postgres")]
+mod postgres {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+    use hookbox::storage::Storage;
+    use hookbox::storage::postgres::{PostgresOptions, PostgresStorage};
+    use postgres::{Client, NoTls};
+
+    pub fn server() -> Option<String> {
+        std::env::var("HOOKBOX_TEST_POSTGRES").ok()
+    }
+
+    /// Removed when it is dropped.
+    #[derive(Debug)]
+    pub struct Schema(String);
+
+    impl Schema {
+        pub fn new() -> Self {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            let name = format!("s{}_{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
+            run(&format!("CREATE SCHEMA {name}"));
+            Self(name)
+        }
+
+        pub fn open(&self) -> Arc<dyn Storage> {
+            let url = server().unwrap();
+            let and = if url.contains('?') { '&' } else { '?' };
+            let url = format!("{url}{and}options=-csearch_path%3D{}", self.0);
+            // A box of a run does one thing at a time.
+            let options = PostgresOptions {
+                pool_size: Some(1),
+                ..PostgresOptions::default()
+            };
+            Arc::new(PostgresStorage::open(&url, options).unwrap())
+        }
+    }
+
+    impl Drop for Schema {
+        fn drop(&mut self) {
+            run(&format!("DROP SCHEMA {} CASCADE", self.0));
+        }
+    }
+
+    fn run(sql: &str) {
+        let mut client = Client::connect(&server().unwrap(), NoTls).unwrap();
+        client.batch_execute(sql).unwrap();
     }
 }

@@ -43,10 +43,20 @@ pub enum Mark {
     PrunedOwnedByNobody,
     WaitedForDisabledApp,
     Stopped,
+    DueTimesCut,
+    AppDeleted,
+    AppDeletedInFlight,
+    AppCreatedAgain,
+    TypeWithdrawn,
+    HeldToPace,
+    ProvedByTestEvent,
+    SignedForFingerprint,
+    SignedByStandard,
+    AcceptedWith204,
 }
 
 impl Mark {
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 45] = [
         Self::LeaseStolen,
         Self::LeaseCut,
         Self::StaleResultRefused,
@@ -82,6 +92,16 @@ impl Mark {
         Self::PrunedOwnedByNobody,
         Self::WaitedForDisabledApp,
         Self::Stopped,
+        Self::DueTimesCut,
+        Self::AppDeleted,
+        Self::AppDeletedInFlight,
+        Self::AppCreatedAgain,
+        Self::TypeWithdrawn,
+        Self::HeldToPace,
+        Self::ProvedByTestEvent,
+        Self::SignedForFingerprint,
+        Self::SignedByStandard,
+        Self::AcceptedWith204,
     ];
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hookbox::model::{AppId, Jwk, KeyId, KeySize, SigningKey, Timestamp};
+use hookbox::model::{AppId, Jwk, KeyId, KeySize, Secret, SignatureScheme, SigningKey, Timestamp};
 use hookbox::signing::{RsaPrivateKey, RsaPublicKey, Signer};
 use hookbox::storage::StoredKey;
 
@@ -42,8 +42,7 @@ pub fn public(kid: &KeyId) -> Jwk {
 }
 
 /// An app's first key, where it is a stamp.
-pub fn first(app: &AppId, now: Timestamp) -> StoredKey {
-    let kid = KeyId::parse("stamp-0").unwrap();
+pub fn first(app: &AppId, kid: KeyId, now: Timestamp) -> StoredKey {
     StoredKey {
         key: SigningKey {
             app_id: app.clone(),
@@ -56,6 +55,19 @@ pub fn first(app: &AppId, now: Timestamp) -> StoredKey {
             published_until: None,
         },
         sealed: Vec::new(),
+    }
+}
+
+/// The secret of a webhook, by its token, where the profile signs with one.
+pub fn secret(scheme: SignatureScheme, token: &str) -> Option<Secret> {
+    match scheme {
+        SignatureScheme::RsaPss { .. } => None,
+        SignatureScheme::FingerprintHmac => Some(Secret::new(format!("the secret of {token}"))),
+        SignatureScheme::StandardWebhooks => {
+            use sha2::Digest;
+            let key = STANDARD.encode(sha2::Sha256::digest(token));
+            Some(Secret::new(format!("whsec_{key}")))
+        }
     }
 }
 

@@ -7,9 +7,13 @@
 //! each step and the whole history at the end; planted bugs show that it sees.
 //!
 //! ```text
-//! cargo test --test sim -- [--seeds N] [--from SEED] [--seed SEED] [--forever] [--engine memory|sqlite]
+//! cargo test --test sim -- [--seeds N] [--from SEED] [--seed SEED] [--forever] [--engine NAME] [--twin]
 //! ```
+//!
+//! Engines are `memory`, `sqlite`, with its feature `redb`, and with its feature `postgres` in the server
+//! that `HOOKBOX_TEST_POSTGRES` names. `--twin` is the exhaustive twin with every pair of faults.
 
+mod apps;
 mod boxes;
 mod chance;
 mod engines;
@@ -22,9 +26,12 @@ mod plan;
 mod planted;
 mod registering;
 mod runner;
+mod script;
+mod spoiled;
 mod steps;
 mod time;
 mod trace;
+mod twin;
 mod watch;
 mod world;
 
@@ -32,9 +39,13 @@ use std::process::ExitCode;
 
 use explore::run_explored;
 use runner::{Order, run_forever, run_kept, run_one, run_planted, run_seeds};
+use twin::run_twin;
 
 /// Seeds of a plain `cargo test`.
 const SEEDS: u64 = 300;
+
+/// One pair of faults in so many is lived through in a plain `cargo test`.
+const TWIN_EVERY: usize = 4;
 
 fn main() -> ExitCode {
     let order = match Order::parse(std::env::args().skip(1)) {
@@ -54,8 +65,13 @@ fn main() -> ExitCode {
             seeds,
             engine,
         } => run_seeds(from, seeds, engine),
+        Order::Twin => run_twin(1),
         Order::Plain(engine) => {
-            run_explored() && run_kept() && run_planted() && run_seeds(1, SEEDS, engine)
+            run_explored()
+                && run_twin(TWIN_EVERY)
+                && run_kept()
+                && run_planted()
+                && run_seeds(1, SEEDS, engine)
         }
     };
     if passed {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hookbox::model::FailureKind;
-use hookbox::transport::{Request, Response, TransportError};
+use hookbox::transport::{Method, Request, Response, TransportError};
 
 use super::chance::Chance;
 use super::time::{SECOND, Truth};
@@ -29,6 +29,20 @@ pub enum Temper {
     Throttling,
     /// Uses the receiver's control header.
     Controlling,
+    /// Refuses a batch's first two attempts, and takes the third (of the exhaustive twin only).
+    Waking,
+}
+
+/// The header by which a request names its webhook, where its id does not name the batch.
+pub const NAMED: &str = "x-sim-webhook";
+
+/// A request's header; empty where there is none.
+pub fn header<'a>(request: &'a Request, name: &str) -> &'a str {
+    let found = request
+        .headers
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case(name));
+    found.map_or("", |(_, value)| value)
 }
 
 /// What a payload holds that a poisoned endpoint refuses.
@@ -72,6 +86,8 @@ impl Temper {
 #[derive(Debug)]
 pub struct Endpoint {
     pub temper: Temper,
+    /// The status with which it accepts.
+    pub accepts: u16,
     /// Answers challenges.
     pub proves: bool,
     /// The webhooks' challenges that it answered: token by token.
@@ -112,9 +128,10 @@ pub fn failure(kind: FailureKind) -> Answer {
 }
 
 impl Endpoint {
-    pub fn new(temper: Temper) -> Self {
+    pub fn new(temper: Temper, accepts: u16) -> Self {
         Self {
             temper,
+            accepts,
             proves: true,
             proved: BTreeSet::new(),
         }
@@ -141,10 +158,13 @@ impl Endpoint {
             other => other,
         };
         match temper {
-            Temper::Good | Temper::Flapping => (reply(status(200), quick, true), None),
+            Temper::Good | Temper::Flapping => (reply(status(self.accepts), quick, true), None),
             Temper::Slow if chance.coin() => {
                 let late = chance.between(timeout / 2, timeout - 1);
-                (reply(status(200), late, true), Some("endpoint slow"))
+                (
+                    reply(status(self.accepts), late, true),
+                    Some("endpoint slow"),
+                )
             }
             Temper::Slow => {
                 let arrived = chance.coin();
@@ -170,12 +190,16 @@ impl Endpoint {
                 if text.contains(POISON) {
                     (reply(status(code), quick, true), Some("event refused"))
                 } else {
-                    (reply(status(200), quick, true), None)
+                    (reply(status(self.accepts), quick, true), None)
                 }
             }
+            Temper::Waking => match header(request, "webhook-attempt") {
+                "1" | "2" => (reply(status(500), quick, true), Some("5xx, 429, redirect")),
+                _ => (reply(status(self.accepts), quick, true), None),
+            },
             Temper::Gone => (reply(status(410), quick, true), Some("410")),
             Temper::Throttling => match chance.below(5) {
-                0 => (reply(status(200), quick, true), None),
+                0 => (reply(status(self.accepts), quick, true), None),
                 1 => {
                     let code = chance.pick(&[500, 502, 504, 429, 301]);
                     (reply(status(code), quick, true), Some("5xx, 429, redirect"))
@@ -194,11 +218,16 @@ impl Endpoint {
         }
     }
 
-    /// Answers a challenge.
+    /// Answers a challenge: a GET with a number, or a POST of a test event.
     pub fn prove(&mut self, request: &Request, truth: &Truth) -> Answer {
         truth.advance(SECOND / 20);
         if !self.proves || self.temper == Temper::Dead {
             return failure(FailureKind::Connect);
+        }
+        let mut answer = status(200);
+        if request.method == Method::Post {
+            self.proved.insert(header(request, NAMED).to_owned());
+            return answer;
         }
         let value = |name: &str| {
             let pair = request.query.iter().find(|(key, _)| key == name);
@@ -206,7 +235,6 @@ impl Endpoint {
         };
         self.proved.insert(value("verification_token"));
         let body = format!("{{\"challenge\":{}}}", value("challenge"));
-        let mut answer = status(200);
         if let Ok(response) = &mut answer {
             response.body = body.into_bytes();
         }

@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use hookbox::machine::longest_wait;
 use hookbox::model::{Base64Alphabet, Profile, RetrySchedule, SignatureScheme};
 
 use super::chance::Chance;
 use super::engines::Engine;
 use super::network::Temper;
+use super::time::{HOUR, MINUTE};
 
 /// How often each fault comes, in a thousand calls.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,6 +40,11 @@ pub struct Plan {
     pub crashes: bool,
     pub retention: Option<Duration>,
     pub tempers: Vec<Temper>,
+    /// Apps and event types may come and go, webhooks may have a rate limit, and the contract may be
+    /// another than Prelude's.
+    pub wide: bool,
+    /// So many new webhooks in a thousand have a rate limit.
+    pub paced: u32,
     /// Weight of each kind of step ([`super::world::STEPS`]).
     pub weights: Vec<u32>,
 }
@@ -56,7 +63,7 @@ impl Plan {
         let tempers = (0..chance.between(3, 7))
             .map(|_| Temper::draw(chance))
             .collect();
-        Self {
+        let mut plan = Self {
             seed,
             engine,
             boxes: chance.pick(&[1, 1, 2, 3]),
@@ -73,11 +80,41 @@ impl Plan {
                 .coin()
                 .then(|| Duration::from_secs(chance.between(1, 30) as u64 * 86_400)),
             tempers,
+            // The others take the course that they took when some of them were kept (`seeds`).
+            wide: !matches!(seed % 7, 2 | 5),
+            paced: 0,
             // A kind of step may be left out altogether.
             weights: (0..kinds_of_steps)
                 .map(|_| chance.pick(&[0, 1, 1, 2, 4]))
                 .collect(),
+        };
+        if plan.wide {
+            plan.widen(&mut Chance::new(seed ^ 0x3a1d));
         }
+        plan
+    }
+
+    fn widen(&mut self, chance: &mut Chance) {
+        self.paced = chance.pick(&[0, 300, 800]);
+        let other = match chance.below(6) {
+            0 => Profile::fingerprint(),
+            1 | 2 => Profile::standard_webhooks(),
+            _ => return,
+        };
+        self.profile = other;
+        self.real_keys = false;
+        let delivery = &mut self.profile.delivery;
+        delivery.concurrency = chance.pick(&[1, 2, 4]);
+        delivery.concurrency_full = chance.pick(&[1, 4]);
+        delivery.deactivate_on_gone = chance.per_mille(800);
+        delivery.receiver_control = chance.per_mille(800);
+    }
+
+    /// How long all may have been well before nothing is overdue: as long as any wait, and time to go
+    /// through what is due.
+    pub fn patience(&self) -> i64 {
+        let longest = longest_wait(&self.profile.delivery).as_millis();
+        (i64::try_from(longest).unwrap_or(i64::MAX / 2) + 168 * MINUTE).max(16 * HOUR)
     }
 }
 

@@ -1,11 +1,16 @@
 //! What hosts do to webhooks.
 
 use hookbox::Hookbox;
-use hookbox::model::{NewWebhook, Ordering, Overrides, Timestamp, WebhookId, WebhookUpdate};
+use hookbox::model::{
+    Envelope, Header, NewWebhook, Ordering, Overrides, RateLimit, Secret, Timestamp, Verification,
+    WebhookId, WebhookUpdate,
+};
 
 use super::figures::Mark;
 use super::judge::Webhook;
 use super::judge::log::Came;
+use super::keys::secret;
+use super::network::NAMED;
 use super::steps::{Step, came, environment, event_type, events, name_of};
 use super::time::DAY;
 use super::watch::lock;
@@ -14,8 +19,12 @@ use super::world::{APPS, ENVIRONMENTS, TYPES, World, url_of};
 impl World {
     pub fn create(&mut self, box_no: usize) {
         let app = self.chance.below(self.plan.apps);
-        if lock(&self.judge).webhooks.len() >= 8 {
-            return;
+        {
+            let judge = lock(&self.judge);
+            let of_apps = judge.webhooks.iter().filter(|hook| !hook.deleted_with_app);
+            if of_apps.count() >= 8 || judge.webhooks.len() >= 24 {
+                return;
+            }
         }
         self.counter += 1;
         let token = format!("token-{}", self.counter);
@@ -24,8 +33,6 @@ impl World {
         let mut new = NewWebhook::new(url_of(endpoint))
             .token(token.clone())
             .events(events(types.as_ref()));
-        // The judge reads it back from here.
-        new.description = token;
         new.environment = environment(self.chance.pick(&[0, 0, 1, 2]));
         if self.chance.per_mille(200) {
             new.overrides = Overrides {
@@ -33,11 +40,29 @@ impl World {
                 ..Overrides::default()
             };
         }
+        if self.plan.paced > 0 && self.chance.per_mille(self.plan.paced) {
+            let per_second = self.chance.pick(&[1, 2, 5]);
+            new.overrides.rate_limit = Some(RateLimit { per_second });
+            lock(&self.judge).paces.insert(token.clone(), per_second);
+        }
+        let profile = &self.plan.profile;
+        new.signing_secret = secret(profile.signature, &token);
+        if profile.envelope != Envelope::Batch {
+            new.headers.push(Header {
+                name: NAMED.into(),
+                value: Secret::new(token.clone()),
+            });
+        }
+        // The judge reads it back from here.
+        new.description = token;
         let running = self.running(box_no);
         let result = running.hooks.create_webhook(APPS[app], new);
         let came = came(result, running.watch.has_crashed());
         let mut judge = lock(&self.judge);
         judge.note(|| format!("creates a webhook for e{endpoint}: {}", name_of(&came)));
+        if matches!(came, Came::Done(_)) {
+            judge.judge_types(types.as_ref(), None);
+        }
         judge.read_webhooks(app, matches!(came, Came::Done(_) | Came::Unknown));
     }
 
@@ -58,6 +83,7 @@ impl World {
         let (types, environment_no) = (self.types(), self.chance.below(ENVIRONMENTS.len()));
         let endpoint = self.chance.below(self.plan.tempers.len());
         let moves = self.chance.per_mille(300);
+        let needs_proof = self.plan.profile.verification != Verification::None;
         let update = WebhookUpdate {
             events: Some(events(types.as_ref())),
             environment: Some(environment(environment_no)),
@@ -106,7 +132,8 @@ impl World {
                 |hook| {
                     (hook.types, hook.environment) = (types, environment_no);
                     if moves && hook.endpoint != endpoint {
-                        (hook.endpoint, hook.verified) = (endpoint, false);
+                        hook.endpoint = endpoint;
+                        hook.verified &= !needs_proof;
                     }
                 },
             ),
@@ -127,7 +154,7 @@ impl World {
         }
     }
 
-    fn change(
+    pub fn change(
         &mut self,
         index: usize,
         box_no: usize,
@@ -158,12 +185,19 @@ impl World {
             Came::Done(()) => {
                 let hook = &mut judge.webhooks[index];
                 let (was_active, was_verified) = (hook.is_active(), hook.verified);
+                let heard = hook.types.clone();
                 apply(hook);
+                let hears = hook.types.clone();
                 let unverified = was_verified && !hook.verified;
                 judge.read_webhooks(app, false);
                 judge.after_edit(index, was_active);
                 if unverified {
                     judge.mark(Mark::UrlUnverified);
+                }
+                judge.judge_types(hears.as_ref(), heard.as_ref());
+                if what == "activates" && judge.profile.verification == Verification::PostTestEvent
+                {
+                    judge.mark(Mark::ProvedByTestEvent);
                 }
             }
             Came::Unknown => judge.read_webhooks(app, true),
@@ -176,7 +210,11 @@ impl World {
         let box_no = self.boxes.iter().position(Option::is_some).unwrap_or(0);
         for (app, name) in APPS.into_iter().enumerate().take(self.plan.apps) {
             // Enabling an app has all its webhooks looked at: that would hide who is forgotten.
-            if lock(&self.judge).apps[app].enabled {
+            let (enabled, gone) = {
+                let judge = lock(&self.judge);
+                (judge.apps[app].enabled, judge.apps[app].gone)
+            };
+            if enabled || gone {
                 continue;
             }
             self.running(box_no).hooks.enable_app(name).unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hookbox::clock::Clock;
 use hookbox::model::{
     Batch, BatchId, BatchStatus, DeliveryMode, Environment, EventType, Events, KeyId, NewEvent,
-    Secret,
+    Secret, SignatureScheme,
 };
 use hookbox::{Error, NewKey, StorageFault};
 
@@ -20,7 +20,7 @@ use super::watch::lock;
 use super::world::{APPS, CLOCK_STEPS, ENVIRONMENTS, TYPES, World};
 
 /// Each kind of step and how often it comes, before the plan's own weight.
-pub const STEPS: [(Step, u32); 27] = [
+pub const STEPS: [(Step, u32); 29] = [
     (Step::Turn, 60),
     (Step::Begin, 60),
     (Step::Land, 50),
@@ -48,6 +48,8 @@ pub const STEPS: [(Step, u32); 27] = [
     (Step::SetClock, 4),
     (Step::Crash, 3),
     (Step::Stop, 2),
+    (Step::DropApp, 2),
+    (Step::Catalogue, 3),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +81,8 @@ pub enum Step {
     SetClock,
     Crash,
     Stop,
+    DropApp,
+    Catalogue,
 }
 
 /// Without these a run does nothing: no plan leaves them out.
@@ -91,6 +95,9 @@ const NEEDED: [Step; 7] = [
     Step::Create,
     Step::Activate,
 ];
+
+/// Only wide runs have these.
+const OF_WIDE: [Step; 2] = [Step::DropApp, Step::Catalogue];
 
 pub fn event_type(index: usize) -> EventType {
     EventType::parse(TYPES[index]).unwrap()
@@ -126,6 +133,8 @@ impl World {
             .map(|((step, base), weight)| {
                 base * if NEEDED.contains(step) {
                     (*weight).max(1)
+                } else if OF_WIDE.contains(step) && !self.plan.wide {
+                    0
                 } else {
                     *weight
                 }
@@ -137,12 +146,7 @@ impl World {
             self.open(box_no);
         }
         self.take(step, box_no);
-        for box_no in 0..self.boxes.len() {
-            let running = self.boxes[box_no].as_ref();
-            if running.is_some_and(|running| running.watch.has_crashed()) {
-                self.crash(box_no);
-            }
-        }
+        self.bury();
     }
 
     pub fn running(&self, box_no: usize) -> &Running {
@@ -196,6 +200,8 @@ impl World {
             }
             Step::SetClock | Step::Crash => {}
             Step::Stop => self.running(box_no).engine.stop(),
+            Step::DropApp => self.drop_app(box_no),
+            Step::Catalogue => self.change_catalogue(box_no),
             Step::Activate
             | Step::Deactivate
             | Step::Subscribe
@@ -247,9 +253,20 @@ impl World {
         });
         let refused = matches!(came, Came::Refused(_));
         let enabled = judge.apps[app].enabled;
-        judge.check("I1", refused != enabled || !refused, || {
+        let all_known = new.iter().all(|one| {
+            let mut known = judge.catalogue.iter();
+            known.any(|index| TYPES[*index] == one.event_type.as_str())
+        });
+        judge.check("I1", !refused || !enabled || !all_known, || {
             format!("refused: {came:?}")
         });
+        let taken = matches!(came, Came::Done(_));
+        judge.check("I16", !taken || (enabled && all_known), || {
+            format!("taken, and app and types are so: {enabled}, {all_known}")
+        });
+        if refused && enabled {
+            judge.mark(Mark::TypeWithdrawn);
+        }
         match came {
             Came::Done(_) if retried => judge.mark(Mark::EmitRetriedAfterUnknown),
             Came::Unknown if new.iter().all(|one| one.idempotency_key.is_some()) => {
@@ -299,26 +316,6 @@ impl World {
         (!chance.per_mille(400)).then(|| some(chance))
     }
 
-    fn switch_app(&mut self, box_no: usize) {
-        let app = self.chance.below(self.plan.apps);
-        let on = self.chance.per_mille(700);
-        let hooks = &self.running(box_no).hooks;
-        let result = if on {
-            hooks.enable_app(APPS[app])
-        } else {
-            hooks.disable_app(APPS[app])
-        };
-        let mut judge = lock(&self.judge);
-        let id = judge.apps[app].id.clone();
-        let stored = judge.oracle.get_app(&id).unwrap().state;
-        let enabled = stored == hookbox::model::AppState::Enabled;
-        judge.check("I16", result.is_err() || enabled == on, || {
-            format!("{id} was switched to {on} and is {enabled}")
-        });
-        judge.apps[app].enabled = enabled;
-        judge.note(|| format!("app {id} is enabled: {enabled}"));
-    }
-
     fn change_endpoint(&mut self) {
         let mut judge = lock(&self.judge);
         let index = self.chance.below(judge.endpoints.len());
@@ -336,8 +333,9 @@ impl World {
         for delivery in deliveries {
             let now = self.running(box_no).clock.now();
             let mut judge = lock(&self.judge);
-            let reply = judge.requested(&delivery.request, now, &mut self.chance);
-            judge.landed(&delivery.request);
+            let batch = delivery.batch_id();
+            let reply = judge.requested(batch, &delivery.request, now, &mut self.chance);
+            judge.landed(batch);
             drop(judge);
             let errand = Errand {
                 delivery,
@@ -413,6 +411,10 @@ impl World {
 
     fn change_keys(&mut self, box_no: usize) {
         let app = self.chance.below(self.plan.apps);
+        let signs = matches!(self.plan.profile.signature, SignatureScheme::RsaPss { .. });
+        if !signs || lock(&self.judge).apps[app].gone {
+            return;
+        }
         let lead = Duration::from_secs(self.chance.pick(&[0, 60, 3600]));
         let retires = self.chance.per_mille(300);
         self.counter += 1;

@@ -13,6 +13,7 @@ use super::figures::Mark;
 use super::judge::Judge;
 use super::judge::exchange::Exchange;
 use super::plan::Rates;
+use super::script::{Fault, Script};
 use super::time::SECOND;
 
 pub type SharedJudge = Arc<Mutex<Judge>>;
@@ -28,6 +29,8 @@ pub struct Weather {
     pub calm: AtomicBool,
     /// Counts writes, for engines that do not notice each other's.
     writes: AtomicI64,
+    /// Faults of the exhaustive twin: they come in fair weather too.
+    pub script: Mutex<Script>,
 }
 
 #[derive(Debug)]
@@ -93,10 +96,28 @@ impl Watch {
         lock(&self.state).crashed
     }
 
+    /// What the script has for the next call.
+    pub fn fault(&self) -> Option<Fault> {
+        lock(&self.weather.script).next_call()
+    }
+
+    /// The box dies, if the fault is a crash.
+    pub fn dies_of(&self, fault: Option<Fault>) {
+        lock(&self.state).crashed |= fault.is_some_and(Fault::is_crash);
+    }
+
     fn fate(&self) -> Fate {
         let mut state = lock(&self.state);
         if state.crashed {
             return Fate::Fails(StorageFault::Io);
+        }
+        if let Some(fault) = self.fault() {
+            let applied = !fault.is_before();
+            return match fault {
+                Fault::FailsBefore => Fate::Fails(StorageFault::Io),
+                Fault::FailsAfter => Fate::Unknown { applied },
+                Fault::CrashesBefore | Fault::CrashesAfter => Fate::Crash { applied },
+            };
         }
         if self.weather.calm.load(SeqCst) {
             return Fate::Well;
@@ -172,7 +193,13 @@ impl Watch {
     fn read<T>(&self, call: impl FnOnce(&dyn Storage) -> Result<T>) -> Result<T> {
         let mut state = lock(&self.state);
         let calm = self.weather.calm.load(SeqCst);
-        if state.crashed || (!calm && state.chance.per_mille(self.rates.read_fails)) {
+        let scripted = if state.crashed { None } else { self.fault() };
+        let was_crashed = state.crashed;
+        state.crashed |= scripted.is_some_and(Fault::is_crash);
+        if was_crashed
+            || scripted.is_some()
+            || (!calm && state.chance.per_mille(self.rates.read_fails))
+        {
             lock(&self.judge).figures.fault("read failed");
             return Err(fault(StorageFault::Io));
         }

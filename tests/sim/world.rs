@@ -4,19 +4,19 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::Ordering::SeqCst;
 
-use hookbox::clock::Clock;
-use hookbox::model::{App, AppId, AppState, Environment, KeyId, Secret, SigningKey};
-use hookbox::{NewApp, NewKey, Options};
+use hookbox::Options;
+use hookbox::model::{Environment, KeyId, SuccessRule};
 
 use super::boxes::{Flight, Running, Wire, hang};
 use super::chance::Chance;
 use super::engines::Store;
 use super::figures::{Figures, Mark};
 use super::judge::{self, Judge, Violation};
-use super::keys;
 use super::network::{Endpoint, Temper};
 use super::plan::Plan;
-use super::planted::{Plant, Spoiled};
+use super::planted::Plant;
+use super::script::Fault;
+use super::spoiled::Spoiled;
 use super::time::{BoxClock, DAY, HOUR, MINUTE, START, Truth};
 use super::watch::{SharedJudge, Watch, Weather, lock};
 
@@ -53,7 +53,7 @@ pub struct World {
     pub store: Store,
     pub weather: Arc<Weather>,
     pub boxes: Vec<Option<Running>>,
-    clocks: Vec<Arc<BoxClock>>,
+    pub clocks: Vec<Arc<BoxClock>>,
     pub flights: Vec<Flight>,
     /// The stamps that sign, by app.
     pub stamps: Vec<(usize, KeyId)>,
@@ -82,7 +82,13 @@ impl World {
         judge.real_keys = plan.real_keys;
         judge.hangs = plan.hangs;
         judge.boxes = plan.boxes;
-        judge.endpoints = plan.tempers.iter().copied().map(Endpoint::new).collect();
+        judge.routes_later = store.routes_later();
+        let any_2xx = plan.profile.delivery.success == SuccessRule::Any2xx;
+        let accepts = [200, if any_2xx { 204 } else { 200 }].into_iter().cycle();
+        let endpoints = plan.tempers.iter().copied().zip(accepts);
+        judge.endpoints = endpoints
+            .map(|(temper, accepts)| Endpoint::new(temper, accepts))
+            .collect();
         let clocks = (0..plan.boxes)
             .map(|_| BoxClock::new(truth.clone(), 0))
             .collect();
@@ -108,51 +114,6 @@ impl World {
             world.open(box_no);
         }
         world
-    }
-
-    fn create_apps(&mut self) {
-        self.weather.calm.store(true, SeqCst);
-        for (index, name) in APPS.into_iter().take(self.plan.apps).enumerate() {
-            let id: AppId = name.parse().unwrap();
-            let profile = self.plan.profile.clone();
-            let hooks = &self.boxes[0].as_ref().unwrap().hooks;
-            if self.plan.real_keys {
-                let key = NewKey::Import {
-                    pem: Secret::new(keys::pem(index)),
-                    kid: None,
-                };
-                let id = id.clone();
-                hooks.create_app_with(NewApp { id, profile, key }).unwrap();
-            } else {
-                let now = self.clocks[0].now();
-                let key = keys::first(&id, now);
-                self.stamps.push((index, key.key.kid.clone()));
-                let app = App {
-                    id: id.clone(),
-                    state: AppState::Enabled,
-                    profile,
-                    created_at: now,
-                };
-                hooks.storage().create_app(app, vec![key]).unwrap();
-            }
-            lock(&self.judge).apps.push(judge::App {
-                id,
-                enabled: true,
-                keys: Vec::new(),
-            });
-            self.read_keys(index);
-        }
-        self.register_signers();
-        self.weather.calm.store(false, SeqCst);
-    }
-
-    /// Notes an app's keys as they are now.
-    pub fn read_keys(&self, app: usize) {
-        let mut judge = lock(&self.judge);
-        let stored = judge.oracle.keys(&judge.apps[app].id).unwrap();
-        let keys: Vec<SigningKey> = stored.into_iter().map(|one| one.key).collect();
-        let now = judge.truth.now();
-        judge.apps[app].keys.push((now, keys));
     }
 
     /// Every open box signs with every stamp.
@@ -182,6 +143,7 @@ impl World {
         );
         let wire = Wire {
             judge: self.judge.clone(),
+            watch: watch.clone(),
             clock: self.clocks[box_no].clone(),
             chance: Mutex::new(Chance::new(seed ^ 2)),
             plant: self.plant,
@@ -218,6 +180,16 @@ impl World {
         });
     }
 
+    /// Boxes that died inside a call are gone.
+    pub fn bury(&mut self) {
+        for box_no in 0..self.boxes.len() {
+            let running = self.boxes[box_no].as_ref();
+            if running.is_some_and(|running| running.watch.has_crashed()) {
+                self.crash(box_no);
+            }
+        }
+    }
+
     /// The dispatcher of a box goes one round.
     pub fn turn(&mut self, box_no: usize) {
         let Some(running) = &mut self.boxes[box_no] else {
@@ -241,6 +213,11 @@ impl World {
         let Some(mut sent) = running.engine.begin() else {
             return false;
         };
+        let fault = running.watch.fault();
+        if fault == Some(Fault::CrashesBefore) {
+            running.watch.dies_of(fault);
+            return false;
+        }
         if let Some(spoiled) = self.plant.and_then(|plant| plant.spoil(&sent.request)) {
             sent.request = spoiled;
         }
@@ -250,9 +227,10 @@ impl World {
             .filter(|flight| flight.box_no == box_no)
             .count();
         let mut judge = lock(&self.judge);
-        let reply = judge.requested(&sent.request, sent.started, &mut self.chance);
+        let batch = sent.batch_id();
+        let reply = judge.attempted(batch, &sent.request, sent.started, fault, &mut self.chance);
         if self.plant == Some(Plant::SendsTwice) {
-            judge.requested(&sent.request, sent.started, &mut self.chance);
+            judge.requested(batch, &sent.request, sent.started, &mut self.chance);
         }
         if out >= self.plan.workers {
             judge.mark(Mark::SlowBesideWorkers);
@@ -271,6 +249,9 @@ impl World {
             at,
             keys_then,
         });
+        if let Some(running) = &self.boxes[box_no] {
+            running.watch.dies_of(fault);
+        }
         true
     }
 
@@ -278,7 +259,7 @@ impl World {
     fn finish(&mut self, index: usize) {
         let flight = self.flights.swap_remove(index);
         let mut judge = lock(&self.judge);
-        judge.landed(&flight.sent.request);
+        judge.landed(flight.sent.batch_id());
         if judge.key_changes() != flight.keys_then {
             judge.mark(Mark::KeyRotatedInFlight);
         }
@@ -323,13 +304,15 @@ impl World {
         self.boxes.iter().flatten().filter_map(due).min()
     }
 
-    /// Lets the engines work, without faults, until `end`.
-    fn run_until(&mut self, end: i64) {
+    /// Lets the engines work until `end`. The weather is fair; what dies by the script is started again.
+    pub fn run_until(&mut self, end: i64) {
         for _ in 0..ROUNDS_MAX {
             for box_no in 0..self.boxes.len() {
                 self.turn(box_no);
                 while self.begin(box_no) {}
             }
+            self.bury();
+            self.start_the_dead();
             if lock(&self.judge).violation.is_some() {
                 return;
             }
@@ -346,6 +329,16 @@ impl World {
             }
         }
         lock(&self.judge).violated("I5", "it never comes to rest");
+    }
+
+    /// Boxes that are not there are opened. (Of one that never comes back, what its clock said stays
+    /// unknown: the others cannot tell a time that it set from one that is right.)
+    pub fn start_the_dead(&mut self) {
+        for box_no in 0..self.boxes.len() {
+            if self.boxes[box_no].is_none() {
+                self.open(box_no);
+            }
+        }
     }
 
     /// Everything is well again, and weeks pass.
@@ -365,18 +358,16 @@ impl World {
                 }
             }
         }
-        if self.boxes.iter().flatten().next().is_none() {
-            self.open(0);
-        }
+        self.start_the_dead();
         self.wait_until(self.truth.now() + HOUR);
         self.wake_all();
         let heard = self.truth.now();
-        self.run_until(heard + 16 * HOUR);
+        self.run_until(heard + self.plan.patience());
         let mut judge = lock(&self.judge);
         let overdue = judge.overdue();
         let id = if judge.skewed { "I14" } else { "I5" };
         judge.check(id, overdue.is_empty(), || {
-            format!("16 h after all was well: {overdue:?}")
+            format!("long after all was well: {overdue:?}")
         });
         drop(judge);
         self.run_until(heard + 21 * DAY);

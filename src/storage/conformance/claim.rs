@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::held::{Held, hold, same};
+use super::held::{Failure, Held, hold, same};
 use super::scene::{Scene, answered, at, just_before};
 use super::{Check, Place};
 use crate::model::{Class, OfClass, Ordering, RateLimit, WebhookId};
@@ -375,5 +375,30 @@ fn clock_was_ahead(place: &Place) -> Held {
         "the batch claimed an hour later, whose lease should have ended,",
         &scene.claim_one(hour)?.batch.id,
         &out.batch.id,
+    )?;
+    clock_was_ahead_of_two(&scene)
+}
+
+/// By a little for the first batch, whose time looks right, and by more for the second: once the clock is
+/// right that one must not wait for the first, when its time would look right as well.
+fn clock_was_ahead_of_two(scene: &Scene<'_>) -> Held {
+    let app = scene.app_with("two", |policy| {
+        (policy.concurrency, policy.batch_events_max) = (2, 1);
+        policy.sick_after = 2;
+    })?;
+    scene.webhook(&app)?;
+    let hours = |count: u64| at(count * 3600);
+    scene.emit(&app, 10..12)?;
+    let claimed = scene.claim(at(0), 10)?;
+    let [first, second] = &claimed[..] else {
+        let seen = format!("{} batches were claimed where two were due", claimed.len());
+        return Err(Failure::new(seen));
+    };
+    scene.settle(hours(10), answered(first, hours(10), 500))?;
+    scene.settle(hours(20), answered(second, hours(20), 500))?;
+    same(
+        "the batch claimed when the clock is right again, another being due in ten hours,",
+        &scene.claim_one(at(1))?.batch.id,
+        &second.batch.id,
     )
 }

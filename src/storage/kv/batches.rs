@@ -174,6 +174,14 @@ pub(super) fn earliest(
         .filter(|due| *due != Timestamp::from_millis(i64::MIN)))
 }
 
+pub(super) fn latest_due(tables: &KvTables<'_>, webhook_no: i64) -> Result<Option<Timestamp>> {
+    let range = open_key(webhook_no, BatchStatus::Waiting).all();
+    let last = tables.collect(&range, true, 1, |key, _| {
+        Ok(Some(Timestamp::from_millis(second_last_number(key)?)))
+    })?;
+    Ok(last.first().copied())
+}
+
 pub(super) fn count_unsettled(
     tables: &KvTables<'_>,
     webhook_no: i64,

@@ -305,6 +305,10 @@ impl Tables for KvTables<'_> {
         batches::earliest(self, webhook_no, status, order)
     }
 
+    fn latest_due(&self, webhook_no: i64) -> Result<Option<Timestamp>> {
+        batches::latest_due(self, webhook_no)
+    }
+
     fn count_unsettled(&self, webhook_no: i64, status: BatchStatus) -> Result<u64> {
         batches::count_unsettled(self, webhook_no, status)
     }

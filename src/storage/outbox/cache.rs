@@ -67,8 +67,10 @@ impl Subject {
 struct Hints {
     /// The app at which the last claim ended: the next one goes on behind it.
     last_app: String,
-    /// When the last claim was.
-    last_claim: Option<Timestamp>,
+    /// When the last exchange was.
+    last_exchange: Option<Timestamp>,
+    /// The clock went back since the last claim.
+    was_set_back: bool,
 }
 
 impl Cache {
@@ -80,17 +82,21 @@ impl Cache {
         app.clone_into(&mut lock(&self.hints).last_app);
     }
 
-    /// Whether the clock went back since the last claim, or there was none.
-    pub(super) fn clock_was_set_back(&self, now: Timestamp) -> bool {
-        lock(&self.hints)
-            .last_claim
-            .replace(now)
-            .is_none_or(|last| now < last)
+    /// There is an exchange at this time. One without a claim counts too: its results have set times.
+    pub(super) fn saw(&self, now: Timestamp) {
+        let mut hints = lock(&self.hints);
+        let last = hints.last_exchange.replace(now);
+        hints.was_set_back |= last.is_none_or(|last| now < last);
+    }
+
+    /// Whether the clock went back since this was last asked, or it was never asked.
+    pub(super) fn clock_was_set_back(&self) -> bool {
+        std::mem::take(&mut lock(&self.hints).was_set_back)
     }
 
     /// Looks at every timer again next time: what was done on the last look is undone.
     pub(super) fn forget_clock(&self) {
-        lock(&self.hints).last_claim = None;
+        lock(&self.hints).was_set_back = true;
     }
 
     /// An app, as its row says now.

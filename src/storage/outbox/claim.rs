@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::clock::Prng;
 use crate::error::{Error, Result, StorageFault};
-use crate::machine::{Input, Settled, lease_span, longest_wait, plan_claim, step};
+use crate::machine::{Input, Settled, lease_span, plan_claim, step};
 use crate::model::{
     Attempt, AttemptResult, Batch, BatchId, BatchStatus, Class, DeliveryMode, FailureKind, Notice,
     Ordering, Positions, Timestamp,
@@ -136,6 +136,9 @@ fn look_at(
     {
         end_leases(tables, &subject, webhook_no, now, &mut exchanged.notices)?;
         load = Load::read(tables, webhook_no)?;
+    }
+    if load.in_flight.waiting > 0 {
+        schedule::bring_near(tables, &subject, webhook_no, now)?;
     }
     let mut taken = Vec::new();
     let mut full_is_there = true;
@@ -270,13 +273,8 @@ fn claim_retries(
     if limit == 0 {
         return Ok(taken);
     }
-    let far = now.plus(longest_wait(&subject.policy));
     let ordering = subject.webhook.webhook.overrides.ordering;
     for mut row in tables.unsettled(webhook_no, BatchStatus::Waiting, ordering, limit)? {
-        // Further away than any wait: set by a clock that was ahead of this one.
-        if row.batch.due_at.is_some_and(|due| due > far) {
-            row.batch.due_at = Some(now);
-        }
         let lease_until = now.plus(lease_span(&subject.policy));
         let input = Input::Claim { lease_until };
         if step(&mut row.batch, input, now, &subject.policy, 0).is_ok() {

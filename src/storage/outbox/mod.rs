@@ -200,7 +200,8 @@ impl<D: Database> Storage for TableStorage<D> {
         self.database.get()?;
         let results: Arc<[Settlement]> = results.into();
         // Asked once, however often the transaction is run.
-        let all_timers = claim.is_some() && self.cache.clock_was_set_back(now);
+        self.cache.saw(now);
+        let all_timers = claim.is_some() && self.cache.clock_was_set_back();
         let run = |careful| {
             let (cache, results) = (Arc::clone(&self.cache), Arc::clone(&results));
             self.database.write(move |tables| {

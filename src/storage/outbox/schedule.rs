@@ -102,6 +102,37 @@ pub(super) fn schedule(
     Ok(())
 }
 
+/// Brings due times that lie further away than any wait to `now`: a clock that was ahead set them.
+///
+/// What this is for: once a clock is right again, nothing that is due waits longer than the longest wait
+/// because of it. Proof. After a look at time `t` every batch of the webhook that waits is due by `t` plus
+/// the longest wait; what is claimed or settled after that gets its time from a clock that is right. If
+/// the endpoint answers well, the one that is due first goes out in time, even as a sick webhook's only
+/// probe, its success makes the webhook well, and the others go out when they are due. And each webhook
+/// with a timer is looked at when a clock was set back (the cache says when).
+///
+/// All of them at once, at the first look, whatever may be claimed: this is when they can be told from
+/// times that are right. Behind another batch that is due before, they would look right by the time
+/// that one goes out, and wait once more for as long.
+pub(super) fn bring_near(
+    tables: &dyn Tables,
+    subject: &Subject,
+    webhook_no: i64,
+    now: Timestamp,
+) -> Result<()> {
+    let far = now.plus(longest_wait(&subject.policy));
+    if tables.latest_due(webhook_no)?.is_none_or(|due| due <= far) {
+        return Ok(());
+    }
+    for mut row in tables.unsettled(webhook_no, BatchStatus::Waiting, Ordering::None, usize::MAX)? {
+        if row.batch.due_at.is_some_and(|due| due > far) {
+            row.batch.due_at = Some(now);
+            tables.update_batch(&row)?;
+        }
+    }
+    Ok(())
+}
+
 /// Asks a sender to look at a webhook: something about it changed. Level-triggered: looking in vain
 /// costs a little and clears the mark.
 pub(super) fn look_again(tables: &dyn Tables, webhook_no: i64) -> Result<()> {

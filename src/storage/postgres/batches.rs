@@ -213,6 +213,15 @@ pub(super) fn earliest(
     Ok(at.flatten().map(Timestamp::from_millis))
 }
 
+pub(super) fn latest_due(db: &Db<'_>, webhook_no: i64) -> Result<Option<Timestamp>> {
+    let sql = "SELECT due_at FROM hookbox_batch WHERE webhook_no = $1 AND status = 'waiting'
+                   AND status IN ('waiting', 'leased', 'parked', 'exhausted')
+               ORDER BY due_at DESC LIMIT 1";
+    let found = db.row_or_none(sql, &[&webhook_no])?;
+    let at: Option<Option<i64>> = found.map(|row| row.try_get(0)).transpose()?;
+    Ok(at.flatten().map(Timestamp::from_millis))
+}
+
 pub(super) fn count_unsettled(db: &Db<'_>, webhook_no: i64, status: BatchStatus) -> Result<u64> {
     let row = db.row(
         "SELECT count(*) AS count FROM hookbox_batch WHERE webhook_no = $1 AND status = $2

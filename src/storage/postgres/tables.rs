@@ -330,6 +330,10 @@ impl Tables for PgTables<'_> {
         self.earliest_of(webhook_no, status, order)
     }
 
+    fn latest_due(&self, webhook_no: i64) -> Result<Option<Timestamp>> {
+        self.latest_due_of(webhook_no)
+    }
+
     fn count_unsettled(&self, webhook_no: i64, status: BatchStatus) -> Result<u64> {
         batches::count_unsettled(self.written()?, webhook_no, status)
     }

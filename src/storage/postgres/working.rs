@@ -242,6 +242,16 @@ impl<'a> PgTables<'a> {
         }
     }
 
+    pub(super) fn latest_due_of(&self, webhook_no: i64) -> Result<Option<Timestamp>> {
+        self.ask_for_waiting(webhook_no)?;
+        // Mostly there is one.
+        let only = |held: &mut Held| held.waiting.filter(|waiting| waiting.count == 1);
+        match self.remembered(webhook_no, only)? {
+            Some(only) => Ok(only.first_due.map(Timestamp::from_millis)),
+            None => batches::latest_due(self.written()?, webhook_no),
+        }
+    }
+
     /// Asks the server what waits for a locked webhook, where the memory has lost count.
     fn ask_for_waiting(&self, webhook_no: i64) -> Result<()> {
         let lost = self.remembered(webhook_no, |held| held.waiting.is_none().then_some(()))?;

@@ -309,6 +309,10 @@ impl Tables for SqliteTables<'_> {
         batches::earliest(self.0, webhook_no, status, order)
     }
 
+    fn latest_due(&self, webhook_no: i64) -> Result<Option<Timestamp>> {
+        batches::latest_due(self.0, webhook_no)
+    }
+
     fn count_unsettled(&self, webhook_no: i64, status: BatchStatus) -> Result<u64> {
         batches::count_unsettled(self.0, webhook_no, status)
     }

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use hookbox::machine::longest_wait;
-use hookbox::model::{Batch, BatchId, BatchStatus, Notice, Timestamp};
+use hookbox::model::{Batch, BatchId, BatchStatus, Notice, Timestamp, Verification};
 use hookbox::storage::Claimed;
 
 use super::super::figures::Mark;
 use super::exchange::{LEASE_MARGIN, millis};
 use super::{Judge, Known};
+
+/// Claims of a webhook that are held against its rate limit.
+const PACED_CLAIMS: usize = 64;
 
 impl Judge {
     pub fn judge_claim(&mut self, one: &Claimed, now: i64) {
@@ -20,7 +23,8 @@ impl Judge {
         };
         let hook = &self.webhooks[webhook];
         let may = hook.is_active() && self.apps[hook.app].enabled;
-        let proved = self.endpoints[hook.endpoint].proved.contains(&hook.token);
+        let proved = self.profile.verification == Verification::None
+            || self.endpoints[hook.endpoint].proved.contains(&hook.token);
         let paused = hook.paused_until;
         self.check("I16", may, || {
             format!("{id} was leased for an inactive webhook")
@@ -33,6 +37,7 @@ impl Judge {
         self.check("I12", !silent, || {
             format!("{id} was leased at {now}, paused until {paused:?}")
         });
+        self.judge_pace(webhook, now);
         let lease = batch.due_at.map_or(0, Timestamp::as_millis);
         let span = millis(self.profile.delivery.timeout) + LEASE_MARGIN;
         self.check("I9", lease == now + span, || {
@@ -68,7 +73,8 @@ impl Judge {
         let id = batch.id;
         let due = before.due_at.map_or(i64::MIN, Timestamp::as_millis);
         let waits = before.status == BatchStatus::Waiting;
-        self.check("I8", waits, || format!("{id} was leased while {before:?}"));
+        let rule = if before.status.is_final() { "I3" } else { "I8" };
+        self.check(rule, waits, || format!("{id} was leased while {before:?}"));
         // Further away than any wait: a clock's that was wrong.
         let far = now + millis(longest_wait(&self.profile.delivery));
         self.check("I12", due <= now || due > far, || {
@@ -83,6 +89,56 @@ impl Judge {
         self.check("I18", batch.positions == before.positions, || {
             format!("{id} changed its events")
         });
+    }
+
+    /// A rate limit allows one second's worth at once, and what has come in since, but for clocks that
+    /// differ.
+    fn judge_pace(&mut self, webhook: usize, now: i64) {
+        let hook = &mut self.webhooks[webhook];
+        let Some(pace) = hook.pace.filter(|_| !self.skewed).map(i64::from) else {
+            return;
+        };
+        hook.claims.push_back(now);
+        if hook.claims.len() > PACED_CLAIMS {
+            hook.claims.pop_front();
+        }
+        let mut since = hook.claims.iter().rev().zip(1..);
+        let over = since
+            .find(|(at, count)| *count > pace + (now - **at) * pace / 1000)
+            .map(|(at, count)| (now - at, count));
+        let id = hook.id.clone();
+        self.check("I10", over.is_none(), || {
+            format!("{id} may have {pace} a second: {over:?} ms, batches")
+        });
+    }
+
+    /// Due times that lie beyond any wait were set by a clock that was ahead: whoever looks at the
+    /// webhook brings them to the time at hand. Nothing else may change of such a batch.
+    pub fn judge_cuts(&mut self, now: i64) {
+        let far = now + millis(longest_wait(&self.profile.delivery));
+        let is_far = |known: &Known| {
+            let waits = known.row.status == BatchStatus::Waiting && !known.gone;
+            let due = known.row.due_at.map_or(i64::MIN, Timestamp::as_millis);
+            waits && due > far
+        };
+        let suspects = self.batches.iter().filter(|(_, known)| is_far(known));
+        let suspects: Vec<BatchId> = suspects.map(|(id, _)| *id).collect();
+        for id in suspects {
+            let Ok(after) = self.oracle.get_batch(&id) else {
+                continue;
+            };
+            let Some(known) = self.batches.get_mut(&id) else {
+                continue;
+            };
+            let cut = Batch {
+                due_at: Some(Timestamp::from_millis(now)),
+                ..known.row.clone()
+            };
+            if after == cut {
+                known.row = after;
+                self.mark(Mark::DueTimesCut);
+            }
+        }
     }
 
     /// A batch that was just carved, or cut from another.
@@ -201,11 +257,13 @@ impl Judge {
     }
 
     pub fn see_what_waits(&mut self, now: i64) {
-        let (mut blocked, mut disabled, mut paused) = (false, false, false);
+        let (mut blocked, mut disabled, mut paused, mut paced) = (false, false, false, false);
         for (index, hook) in self.webhooks.iter().enumerate() {
             let waits = !hook.owed.is_empty() && hook.is_active();
             disabled |= waits && !self.apps[hook.app].enabled;
             paused |= waits && hook.paused_until.is_some_and(|until| until > now);
+            let latest = hook.claims.iter().filter(|at| **at > now - 1000).count();
+            paced |= waits && hook.pace.is_some_and(|pace| latest >= pace as usize);
             blocked |= waits
                 && hook.fifo
                 && self.batches.values().any(|known| {
@@ -220,6 +278,9 @@ impl Judge {
         }
         if disabled {
             self.mark(Mark::WaitedForDisabledApp);
+        }
+        if paced {
+            self.mark(Mark::HeldToPace);
         }
     }
 

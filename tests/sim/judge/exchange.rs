@@ -58,6 +58,12 @@ impl Judge {
         for notice in &done.notices {
             self.hear(notice);
         }
+        if self.skewed && exchange.claim.is_some() {
+            self.judge_cuts(now);
+        }
+        if let Some(first) = done.claimed.first() {
+            self.last_claimed = Some(first.batch.id);
+        }
         self.judge_shares(exchange, done);
         for one in &done.claimed {
             self.judge_claim(one, now);

@@ -1,8 +1,8 @@
 //! What was emitted, and who is owed it.
 
 use hookbox::Error;
-use hookbox::model::{EventId, NewEvent};
-use hookbox::storage::{EventFilter, PageRequest};
+use hookbox::model::{BatchId, Envelope, EventId, NewEvent, Timestamp};
+use hookbox::storage::{ClaimRequest, EventFilter, PageRequest};
 
 use super::super::network::POISON;
 use super::super::world::{TYPES, environment_index};
@@ -97,6 +97,10 @@ impl Judge {
 
     /// Reads what is new in the log of an app, and notes who is owed it.
     fn read_log(&mut self, app: usize) -> Vec<usize> {
+        if self.apps[app].gone {
+            return Vec::new();
+        }
+        self.route();
         let page = PageRequest::first(50).unwrap();
         let filter = EventFilter::default();
         let id = self.apps[app].id.clone();
@@ -129,6 +133,17 @@ impl Judge {
         added
     }
 
+    /// Gives what was emitted its place in the log, where that is done later. By a clock that is behind
+    /// all timers, and with room for no batch: nothing else comes of it.
+    fn route(&self) {
+        if self.routes_later {
+            let nothing = ClaimRequest::any(0);
+            let then = Timestamp::from_millis(0);
+            let routed = self.oracle.exchange(then, 0, Vec::new(), Some(nothing));
+            routed.unwrap();
+        }
+    }
+
     fn owe(&mut self, index: usize, event: &Event) {
         for webhook in &mut self.webhooks {
             let hears = webhook.app == event.app
@@ -147,18 +162,42 @@ impl Judge {
 
     /// The body that a batch of these events has.
     pub fn body_of(&self, app: usize, events: &[usize]) -> String {
-        let mut body = format!("{{\"app_id\":\"{}\",\"events\":[", self.apps[app].id);
+        let mut body = String::new();
+        let batch = self.profile.envelope == Envelope::Batch;
+        if batch {
+            body += &format!("{{\"app_id\":\"{}\",\"events\":[", self.apps[app].id);
+        }
         for (place, event) in events.iter().enumerate() {
             let event = &self.events[*event];
-            if place > 0 {
-                body.push(',');
-            }
-            body += &format!(
-                "{{\"id\":\"{}\",\"type\":\"{}\",\"payload\":{},\"created_at\":\"{}\"}}",
-                event.id, TYPES[event.event_type], event.payload, event.created_at
-            );
+            let (name, payload, at) = (TYPES[event.event_type], &event.payload, &event.created_at);
+            body += &match self.profile.envelope {
+                Envelope::Batch => {
+                    let comma = if place > 0 { "," } else { "" };
+                    let id = event.id;
+                    format!(
+                        "{comma}{{\"id\":\"{id}\",\"type\":\"{name}\",\"payload\":{payload},\"created_at\":\"{at}\"}}"
+                    )
+                }
+                Envelope::Payload => payload.clone(),
+                Envelope::Standard => {
+                    format!("{{\"type\":\"{name}\",\"timestamp\":\"{at}\",\"data\":{payload}}}")
+                }
+            };
         }
-        body + "]}"
+        if batch {
+            body += "]}";
+        }
+        body
+    }
+
+    /// What `webhook-id` is: the batch, or its event where it holds but one.
+    pub fn id_on_the_wire(&self, batch: BatchId) -> String {
+        match (self.profile.envelope, self.batches[&batch].events.first()) {
+            (Envelope::Payload | Envelope::Standard, Some(event)) => {
+                self.events[*event].id.to_string()
+            }
+            _ => batch.to_string(),
+        }
     }
 
     pub fn is_poison(&self, event: usize) -> bool {

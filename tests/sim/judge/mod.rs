@@ -11,16 +11,19 @@
 //! - I7 every result that was taken is an attempt on record, numbered as its request was.
 //! - I8 no two leases at once; fences rise; an old fence's result is refused, the holder's is not.
 //! - I9 no request is begun that its lease might not outlive.
-//! - I10 the caps hold: on a webhook's requests, on failing webhooks' share, while a result waits.
+//! - I10 the caps hold: on a webhook's requests, at once and in any time, on failing webhooks' share,
+//!   while a result waits.
 //! - I12 never early, and `Retry-After` only lengthens.
 //! - I13 at most 37 attempts, scheduled within 14 days.
 //! - I14 clocks that were wrong delay nothing by more than a cap, once they are right.
-//! - I16 no lease for a webhook that is inactive or whose app is disabled.
+//! - I16 no lease for a webhook that is inactive or whose app is disabled; what hosts switch off,
+//!   delete or withdraw is so, and is not taken any more.
 //! - I17 no request before the challenge was answered.
 //! - I18 a batch holds one app's owed events, in order, in the same bytes at each attempt.
 //! - I19 signed with a key that is published at that moment. I20 over the bytes that were sent.
 //! - I21 `webhook-id` stays, `webhook-timestamp` is the attempt's.
 
+mod apps;
 mod claims;
 mod end;
 pub mod exchange;
@@ -28,7 +31,7 @@ pub mod log;
 mod requests;
 mod webhooks;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use hookbox::model::{AppId, Batch, BatchId, BatchStatus, EventId, Profile, SigningKey, WebhookId};
@@ -38,6 +41,7 @@ use super::figures::{Figures, Mark};
 use super::network::Endpoint;
 use super::time::Truth;
 use super::trace::Trace;
+use super::world::TYPES;
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +54,8 @@ pub struct Violation {
 pub struct App {
     pub id: AppId,
     pub enabled: bool,
+    /// Deleted, and not created again.
+    pub gone: bool,
     /// The keys as they were after each change, and when.
     pub keys: Vec<(i64, Vec<SigningKey>)>,
 }
@@ -65,9 +71,14 @@ pub struct Webhook {
     pub types: Option<BTreeSet<usize>>,
     pub environment: usize,
     pub fifo: bool,
+    /// Requests a second, where it was asked for a limit, and when the latest batches were claimed.
+    pub pace: Option<u32>,
+    pub claims: VecDeque<i64>,
     pub verified: bool,
     pub enabled: bool,
     pub deleted: bool,
+    /// With its app.
+    pub deleted_with_app: bool,
     /// Events that it is owed and that are in no batch yet, and how many more times a replay may
     /// bring each.
     pub owed: BTreeSet<usize>,
@@ -133,6 +144,10 @@ pub struct Judge {
     /// Whether any clock was ever wrong.
     pub skewed: bool,
     pub apps: Vec<App>,
+    /// The event types that may be emitted and newly subscribed to.
+    pub catalogue: BTreeSet<usize>,
+    /// Requests a second that webhooks were asked to have, by token.
+    pub paces: BTreeMap<String, u32>,
     pub webhooks: Vec<Webhook>,
     pub endpoints: Vec<Endpoint>,
     pub events: Vec<Event>,
@@ -141,6 +156,8 @@ pub struct Judge {
     pub keys: BTreeMap<(usize, u32), EventId>,
     pub batches: BTreeMap<BatchId, Known>,
     pub leased: BTreeSet<BatchId>,
+    /// The first batch that the latest claim of all brought.
+    pub last_claimed: Option<BatchId>,
     /// Requests that are out, over all boxes, and until when.
     pub flying: BTreeMap<BatchId, i64>,
     /// Senders may hang past their deadline.
@@ -151,6 +168,8 @@ pub struct Judge {
     pub engine_of: Option<usize>,
     /// Where the log ends.
     pub head: i64,
+    /// Whether events have no place in the log until somebody routes them.
+    pub routes_later: bool,
     pub figures: Figures,
     pub trace: Trace,
     pub violation: Option<Violation>,
@@ -166,6 +185,8 @@ impl Judge {
             boxes: 1,
             skewed: false,
             apps: Vec::new(),
+            catalogue: (0..TYPES.len()).collect(),
+            paces: BTreeMap::new(),
             webhooks: Vec::new(),
             endpoints: Vec::new(),
             events: Vec::new(),
@@ -174,11 +195,13 @@ impl Judge {
             keys: BTreeMap::new(),
             batches: BTreeMap::new(),
             leased: BTreeSet::new(),
+            last_claimed: None,
             flying: BTreeMap::new(),
             hangs: false,
             holding: BTreeSet::new(),
             engine_of: None,
             head: 0,
+            routes_later: false,
             figures: Figures::default(),
             trace: Trace::default(),
             violation: None,

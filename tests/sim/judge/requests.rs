@@ -1,13 +1,17 @@
 //! What a request must be, as the endpoint sees it.
 
-use hookbox::model::{BatchId, BatchStatus, JwkSet, Timestamp};
-use hookbox::signing::{keyring, rsa_pss_header, signed_digest};
+use hookbox::model::{
+    Base64Alphabet, BatchId, BatchStatus, JwkSet, SignatureScheme, SuccessRule, Timestamp,
+};
+use hookbox::signing::{StandardVerifier, keyring, rsa_pss_header, signed_digest};
 use hookbox::transport::Request;
 use hookbox::verify;
 
 use super::super::chance::Chance;
-use super::super::keys::stamp;
-use super::super::network::Reply;
+use super::super::figures::Mark;
+use super::super::keys::{secret, stamp};
+use super::super::network::{Reply, Temper, header};
+use super::super::script::Fault;
 use super::super::time::SECOND;
 use super::super::world::endpoint_of;
 use super::Judge;
@@ -16,17 +20,21 @@ use super::exchange::millis;
 /// For how long a box may go on with the keys that it read last.
 const KEYS_KNOWN: i64 = 5 * SECOND;
 
-fn header<'a>(request: &'a Request, name: &str) -> &'a str {
-    let found = request
-        .headers
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(name));
-    found.map_or("", |(_, value)| value)
+/// A request as its receiver sees it.
+fn seen(request: &Request) -> verify::Request<'_> {
+    let headers = request.headers.iter().map(|(name, value)| (name, value));
+    verify::Request::new(headers, &request.body)
 }
 
 impl Judge {
-    /// A box begins a request at `now`, by its clock. Returns how the endpoint answers.
-    pub fn requested(&mut self, request: &Request, now: Timestamp, chance: &mut Chance) -> Reply {
+    /// A box begins a request for a batch at `now`, by its clock. Returns how the endpoint answers.
+    pub fn requested(
+        &mut self,
+        id: BatchId,
+        request: &Request,
+        now: Timestamp,
+        chance: &mut Chance,
+    ) -> Reply {
         self.figures.requests += 1;
         let endpoint = endpoint_of(request.url.as_str());
         let (reply, fault) = self.endpoints[endpoint].answer(request, chance);
@@ -37,19 +45,19 @@ impl Judge {
         self.check("I21", seconds == now.as_seconds().to_string(), || {
             format!("webhook-timestamp is {seconds} at {now}")
         });
-        let (id, attempt) = (
-            header(request, "webhook-id"),
-            header(request, "webhook-attempt"),
-        );
-        let parsed = (id.parse::<BatchId>(), attempt.parse::<u32>());
-        let (Ok(id), Ok(attempt)) = parsed else {
-            self.violated("I21", format!("a request for {id:?}, attempt {attempt:?}"));
+        let attempt = header(request, "webhook-attempt");
+        let Ok(attempt) = attempt.parse::<u32>() else {
+            self.violated("I21", format!("a request for {id}, attempt {attempt:?}"));
             return reply;
         };
         if !self.batches.contains_key(&id) {
             self.violated("I21", format!("a request for {id}, which nobody was given"));
             return reply;
         }
+        let (name, expected) = (header(request, "webhook-id"), self.id_on_the_wire(id));
+        self.check("I21", name == expected, || {
+            format!("a request for {id} is named {name}, not {expected}")
+        });
         self.judge_lease(id, attempt, now);
         self.judge_bytes(id, attempt, request, now);
         self.take_in(id, attempt, &reply);
@@ -64,6 +72,28 @@ impl Judge {
                 reply.after
             )
         });
+        reply
+    }
+
+    /// As [`Self::requested`], with what the script has for it: it does not arrive, or its answer does
+    /// not.
+    pub fn attempted(
+        &mut self,
+        id: BatchId,
+        request: &Request,
+        now: Timestamp,
+        fault: Option<Fault>,
+        chance: &mut Chance,
+    ) -> Reply {
+        let endpoint = endpoint_of(request.url.as_str());
+        let temper = self.endpoints[endpoint].temper;
+        match fault {
+            Some(Fault::FailsBefore) => self.endpoints[endpoint].temper = Temper::Dead,
+            Some(Fault::FailsAfter) => self.endpoints[endpoint].temper = Temper::Lying,
+            Some(Fault::CrashesBefore | Fault::CrashesAfter) | None => {}
+        }
+        let reply = self.requested(id, request, now, chance);
+        self.endpoints[endpoint].temper = temper;
         reply
     }
 
@@ -95,7 +125,14 @@ impl Judge {
     }
 
     fn take_in(&mut self, id: BatchId, attempt: u32, reply: &Reply) {
-        let accepted = matches!(&reply.answer, Ok(response) if response.status == 200);
+        let status = reply.answer.as_ref().map_or(0, |response| response.status);
+        let accepted = match self.profile.delivery.success {
+            SuccessRule::Only200 => status == 200,
+            SuccessRule::Any2xx => (200..300).contains(&status),
+        };
+        if accepted && status == 204 {
+            self.mark(Mark::AcceptedWith204);
+        }
         let Some(known) = self.batches.get_mut(&id) else {
             return;
         };
@@ -143,6 +180,15 @@ impl Judge {
         self.check("I18", listens, || {
             format!("{id} holds what its webhook never listened to")
         });
+        match self.profile.signature {
+            SignatureScheme::RsaPss { .. } => self.judge_key_signature(id, app, request, now),
+            SignatureScheme::FingerprintHmac | SignatureScheme::StandardWebhooks => {
+                self.judge_secret_signature(id, webhook, request, now);
+            }
+        }
+    }
+
+    fn judge_key_signature(&mut self, id: BatchId, app: usize, request: &Request, now: Timestamp) {
         let kid = header(request, "x-webhook-signature-key-id").to_owned();
         let published = self.published(app, now);
         let Some(jwk) = published.keys.iter().find(|jwk| jwk.kid == kid).cloned() else {
@@ -153,9 +199,8 @@ impl Judge {
         };
         let verifies = if self.real_keys {
             let set = JwkSet { keys: vec![jwk] };
-            let headers = request.headers.iter().map(|(name, value)| (name, value));
-            let seen = verify::Request::new(headers, &request.body);
-            verify::verify_rsa_pss(&seen, &set, &verify::Options::default(), now).is_ok()
+            let options = verify::Options::default();
+            verify::verify_rsa_pss(&seen(request), &set, &options, now).is_ok()
         } else {
             self.is_stamped(&kid, request)
         };
@@ -164,8 +209,33 @@ impl Judge {
         });
     }
 
+    fn judge_secret_signature(
+        &mut self,
+        id: BatchId,
+        webhook: usize,
+        request: &Request,
+        now: Timestamp,
+    ) {
+        let scheme = self.profile.signature;
+        let Some(secret) = secret(scheme, &self.webhooks[webhook].token) else {
+            return;
+        };
+        let options = verify::Options::default();
+        let verified = if scheme == SignatureScheme::FingerprintHmac {
+            self.mark(Mark::SignedForFingerprint);
+            verify::verify_fingerprint_hmac(&seen(request), &[secret], &options)
+        } else {
+            self.mark(Mark::SignedByStandard);
+            let verifier = [StandardVerifier::parse(&secret).unwrap()];
+            verify::verify_standard_webhooks(&seen(request), &verifier, &options, now)
+        };
+        self.check("I20", verified.is_ok(), || {
+            format!("the signature of {id} is not one of its bytes: {verified:?}")
+        });
+    }
+
     fn is_stamped(&self, kid: &str, request: &Request) -> bool {
-        use hookbox::model::{Base64Alphabet::UrlSafe, SignatureScheme};
+        use Base64Alphabet::UrlSafe;
         use sha2::Digest;
         let digest: [u8; 32] = sha2::Sha256::digest(&request.body).into();
         let first = rsa_pss_header(&stamp(kid, &digest), UrlSafe);
@@ -202,10 +272,8 @@ impl Judge {
 }
 
 impl Judge {
-    /// A request is over, for better or worse.
-    pub fn landed(&mut self, request: &Request) {
-        if let Ok(id) = header(request, "webhook-id").parse::<BatchId>() {
-            self.flying.remove(&id);
-        }
+    /// A batch's request is over, for better or worse.
+    pub fn landed(&mut self, batch: BatchId) {
+        self.flying.remove(&batch);
     }
 }

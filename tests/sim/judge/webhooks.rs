@@ -1,6 +1,6 @@
 //! What the webhooks are, by what the host asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use hookbox::model::{Batch, BatchId, BatchStatus, Events};
 use hookbox::storage::{PageRequest, WebhookFilter};
@@ -30,11 +30,12 @@ impl Judge {
     pub fn read_webhooks(&mut self, app: usize, adopt: bool) {
         let page = PageRequest::first(1000).unwrap();
         let id = self.apps[app].id.clone();
-        let rows = self
-            .oracle
-            .list_webhooks(&id, WebhookFilter::default(), page)
-            .unwrap()
-            .items;
+        let rows = if self.apps[app].gone {
+            Vec::new()
+        } else {
+            let filter = WebhookFilter::default();
+            self.oracle.list_webhooks(&id, filter, page).unwrap().items
+        };
         let mut there = BTreeSet::new();
         for row in rows {
             let types = match &row.events {
@@ -58,9 +59,12 @@ impl Judge {
                     types,
                     environment,
                     fifo: row.overrides.ordering == hookbox::model::Ordering::Fifo,
+                    pace: self.paces.get(&row.description).copied(),
+                    claims: VecDeque::new(),
                     verified: row.verified,
                     enabled: row.enabled,
                     deleted: false,
+                    deleted_with_app: false,
                     owed: BTreeSet::new(),
                     replayed: Default::default(),
                     ever_owed: BTreeSet::new(),
