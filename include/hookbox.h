@@ -1037,13 +1037,15 @@ hookbox_status hookbox_options_set_payload_bytes_max(struct hookbox_options *opt
                                                      size_t bytes,
                                                      struct hookbox_error **error);
 
-// Requests that the threads of hookbox_box_start() send at once: 1 to 1024; 16 by default.
+// Requests that the threads of hookbox_box_start() send at once to webhooks that answer: 1 to 1024; 16
+// by default. Webhooks that were not tried yet get as many beside them, and those that failed last a
+// quarter of it.
 hookbox_status hookbox_options_set_workers(struct hookbox_options *options,
                                            size_t workers,
                                            struct hookbox_error **error);
 
 // Requests that may be out beside those because their endpoint has not answered for more than 250
-// ms: 0 to 4096; 512 by default. Each costs a thread while it waits.
+// ms: 0 to 4096; 1024 by default. Each costs a thread while it waits.
 hookbox_status hookbox_options_set_slow_requests_max(struct hookbox_options *options,
                                                      size_t requests,
                                                      struct hookbox_error **error);
