@@ -18,10 +18,12 @@ use crate::run::{Figures, Size, figure};
 use crate::support::Receiver;
 use crate::system::{apart, put_over};
 
+type Variables = &'static [(&'static str, &'static str)];
+
 /// The environment, the host of the URL, whether anything but public addresses is allowed, and what
 /// comes of it. Aliases are for names without a dot, which only an allow-list lets through.
 #[rustfmt::skip]
-const CASES: [(&[(&str, &str)], &str, &str, &str); 8] = [
+const CASES: [(Variables, &str, &str, &str); 8] = [
     (&[], "good.test", "lenient", "status 200"),
     (&[], "evil.test", "lenient", "address_denied"),
     (&[("HOSTALIASES", "alias good.test")], "alias", "lenient", "status 200"),

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{PoisonError, RwLock};
 
 use redb::{
@@ -38,6 +39,9 @@ pub struct RedbStore {
     create: Create,
     /// `None` after it failed and could not be opened again.
     opened: RwLock<Option<Opened>>,
+    /// Whether what is opened met an I/O error: it then refuses all that it does not remember, also once the
+    /// disk is well, until it is opened anew.
+    failed: AtomicBool,
 }
 
 /// How redb opens a file, or makes a database of an empty one.
@@ -110,6 +114,7 @@ impl RedbStore {
             read_only,
             create,
             opened: RwLock::new(None),
+            failed: AtomicBool::new(false),
         };
         store.opened = RwLock::new(Some(store.connect()?));
         Ok(store)
@@ -179,6 +184,9 @@ impl RedbStore {
 
     /// What an error from redb means to a caller.
     fn error(&self, error: StorageError) -> Error {
+        if is_of_the_disk(&error) {
+            self.failed.store(true, SeqCst);
+        }
         match error {
             StorageError::Io(error) => match error.kind() {
                 // So it says when the file is no redb file, or cut short.
@@ -234,7 +242,9 @@ impl RedbStore {
     fn begin_again(&self, write: bool) -> Result<Box<dyn Transaction + '_>> {
         {
             let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(opened) = &*opened {
+            if let Some(opened) = &*opened
+                && !self.failed.load(SeqCst)
+            {
                 match self.begin_with(opened, write) {
                     Ok(transaction) => return Ok(transaction),
                     Err(Failure::Other(error)) => return Err(error),
@@ -245,12 +255,14 @@ impl RedbStore {
         let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have been here before.
         if let Some(opened) = &*opened
+            && !self.failed.load(SeqCst)
             && let Ok(transaction) = self.begin_with(opened, write)
         {
             return Ok(transaction);
         }
         // First let go of the file: it can be open only once.
         *opened = None;
+        self.failed.store(false, SeqCst);
         let anew = opened.insert(self.connect()?);
         self.begin_with(anew, write)
             .map_err(|failure| match failure {
@@ -268,6 +280,11 @@ fn give_name(whole: &Path, name: &Path) -> Result<()> {
         // Some file systems have no second names: there the database is made where it stays.
         Err(_) => file::create(name).map(drop),
     }
+}
+
+/// Whether a database that says so met an I/O error. One that was closed says something else.
+const fn is_of_the_disk(error: &StorageError) -> bool {
+    matches!(error, StorageError::Io(_) | StorageError::PreviousIo)
 }
 
 /// Why a transaction did not begin.
@@ -403,7 +420,12 @@ impl Transaction for Writer<'_> {
             Ok(()) => Ok(()),
             // But for this: it failed before the commit began.
             Err(CommitError::Storage(error @ StorageError::PreviousIo)) => Err(store.error(error)),
-            Err(error) => Err(store.fault(StorageFault::CommitUnknown, error)),
+            Err(error) => {
+                if matches!(&error, CommitError::Storage(error) if is_of_the_disk(error)) {
+                    store.failed.store(true, SeqCst);
+                }
+                Err(store.fault(StorageFault::CommitUnknown, error))
+            }
         };
         catch_unwind(AssertUnwindSafe(commit)).unwrap_or_else(|_| {
             Err(store.fault(StorageFault::CommitUnknown, "redb panicked on it"))

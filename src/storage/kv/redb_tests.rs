@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
+use std::sync::atomic::AtomicU8;
 
 use redb::StorageBackend;
 use redb::backends::FileBackend;
@@ -81,6 +81,7 @@ fn failing(path: &Path) -> (Arc<RedbStore>, Arc<AtomicU8>) {
         read_only: false,
         create: BY_PATH,
         opened: RwLock::new(Some(Opened::Whole(database))),
+        failed: AtomicBool::new(false),
     };
     (Arc::new(store), state)
 }
@@ -128,6 +129,26 @@ fn after_a_failed_commit_the_file_is_opened_anew_and_nothing_acknowledged_is_los
         assert!(storage.get_event(&first).is_ok() && storage.get_event(&second).is_ok());
         assert_eq!(storage.check().unwrap(), Vec::<String>::new());
     }
+}
+
+/// redb remembers enough to begin transactions, and fails each that reads on.
+#[test]
+fn after_a_failed_read_the_next_reader_opens_the_file_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, disk) = failing(&folder.path().join("a.redb"));
+    let mut transaction = store.begin(true).unwrap();
+    transaction.put(&[1], &[1]).unwrap();
+    transaction.commit().unwrap();
+    // What a reader meets whose page is not in memory.
+    let told = store.error(StorageError::Io(io::ErrorKind::Other.into()));
+    assert_eq!(told.code(), "storage_io");
+    let reader = store.begin(false).unwrap();
+    assert_eq!(reader.get(&[1]).unwrap(), Some(vec![1]));
+    // It is no longer this disk.
+    disk.store(NO_SYNC, SeqCst);
+    let mut transaction = store.begin(true).unwrap();
+    transaction.put(&[2], &[2]).unwrap();
+    transaction.commit().unwrap();
 }
 
 /// A reader that began before the file was opened anew may fail, but it neither hangs nor lies.
