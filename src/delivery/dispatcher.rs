@@ -357,8 +357,11 @@ impl Dispatcher {
     /// Notices what others wrote, and lets retention do its slice.
     fn look_around(&mut self) {
         let now = self.parts.clock.now();
-        if now < self.looked_at || now.since(self.looked_at) >= LOOK_EVERY {
+        let was_set_back = now < self.looked_at;
+        if was_set_back || now.since(self.looked_at) >= LOOK_EVERY {
             self.looked_at = now;
+            // What was set by a clock that was ahead may be due by now: the storage tells, when asked.
+            self.may_claim |= was_set_back;
             // A storage that cannot say is asked for work, which will tell what is wrong.
             let version = self.parts.storage.foreign_writes().ok();
             self.may_claim |= version.is_none() || version != self.foreign_writes;
