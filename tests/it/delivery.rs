@@ -134,3 +134,27 @@ fn a_running_box_says_so_to_many_at_once() {
     hooks.stop(Duration::ZERO).unwrap();
     assert!(!hooks.is_running());
 }
+
+/// Nobody else tells it that what it waits for was set by a clock that was ahead.
+#[cfg(feature = "testing")]
+#[test]
+fn an_idle_box_notices_that_its_clock_was_set_back() {
+    let bench = Bench::new();
+    bench.webhook("a");
+    let mut engine = bench.hooks.stepped_engine();
+    bench.clock.advance(Duration::from_secs(2 * 86_400));
+    bench.emit("1");
+    engine.turn();
+    let sent = engine.begin().unwrap();
+    engine.finish(&sent, status(500));
+    // It stores the result, looks for what others wrote, and comes to rest.
+    for _ in 0..5 {
+        engine.turn();
+        bench.clock.advance(Duration::from_secs(1));
+    }
+    assert!(engine.idle().is_some() && engine.begin().is_none());
+    bench.clock.set(START);
+    engine.turn();
+    engine.turn();
+    assert_eq!(engine.begin().unwrap().batch_id(), sent.batch_id());
+}

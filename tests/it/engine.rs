@@ -186,30 +186,6 @@ fn a_panic_in_the_transport_is_contained_recorded_and_told() {
     box_.hooks.stop(Duration::from_secs(5)).unwrap();
 }
 
-/// Nobody else tells it that what it waits for was set by a clock that was ahead.
-#[cfg(feature = "testing")]
-#[test]
-fn an_idle_box_notices_that_its_clock_was_set_back() {
-    let box_ = Faulty::with(|options| options);
-    box_.webhook("a");
-    let mut engine = box_.hooks.stepped_engine();
-    box_.clock.advance(Duration::from_secs(2 * 86_400));
-    box_.hooks.emit(APP, TYPE, "1").unwrap();
-    engine.turn();
-    let sent = engine.begin().unwrap();
-    engine.finish(&sent, status(500));
-    // It stores the result, looks for what others wrote, and comes to rest.
-    for _ in 0..5 {
-        engine.turn();
-        box_.clock.advance(Duration::from_secs(1));
-    }
-    assert!(engine.idle().is_some() && engine.begin().is_none());
-    box_.clock.set(START);
-    engine.turn();
-    engine.turn();
-    assert_eq!(engine.begin().unwrap().batch_id(), sent.batch_id());
-}
-
 /// While the share of the failing is taken, what else they are owed must not keep the box busy.
 #[test]
 fn a_full_share_of_the_failing_does_not_spin() {
