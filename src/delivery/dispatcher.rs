@@ -286,6 +286,8 @@ impl Dispatcher {
             self.parts.notify(&Notice::StorageStalled { message });
         }
         self.stall = Some(wait.min(STALL_WAIT_MAX));
+        // What was to be claimed still is, even if the clock now says that nothing is due.
+        self.may_claim = true;
     }
 
     fn take_in(&mut self, exchanged: Exchanged, claim: Option<ClaimRequest>) {

@@ -23,8 +23,9 @@ class Options:
     payload_bytes_max: int | None = None
     """Bytes of a payload at most: 1 byte to 64 MiB. The file keeps what was set last; 256 KiB at first."""
     workers: int | None = None
-    """Requests that the threads of `Box.start` send at once to webhooks that answer: 1 to 1024; 16 by default.
-    Webhooks that were not tried yet get as many beside them, and those that failed last a quarter of it."""
+    """Requests that the threads of `Box.start` send at once to webhooks that answer: 1 to 1024; 16 by
+    default. Webhooks that were not tried yet get as many beside them, and those that failed last a quarter
+    of it."""
     slow_requests_max: int | None = None
     """Requests that may be out beside those because their endpoint has not answered for more than 250 ms:
     0 to 4096; 1024 by default. Each costs a thread while it waits."""
