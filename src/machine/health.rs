@@ -146,7 +146,9 @@ impl Health {
             return None;
         }
         let burst_us = token_us(limit) * i64::from(limit.per_second);
-        let at_us = self.bucket_full_at_us - burst_us + token_us(limit);
+        let at_us = self
+            .bucket_full_at_us
+            .saturating_sub(burst_us - token_us(limit));
         Some(Timestamp::from_millis(at_us.div_euclid(1000) + 1))
     }
 }
@@ -248,6 +250,26 @@ mod tests {
         assert_eq!(health.paused_until, Some(at(43_200)));
         health.fail(&policy, at(0), Some(Duration::from_secs(5)));
         assert_eq!(health.paused_until, Some(at(43_200)), "never shortened");
+    }
+
+    #[test]
+    fn a_rate_limit_bears_any_clock_and_any_row() {
+        let limit = Some(RateLimit { per_second: 10_000 });
+        let ends = [i64::MIN, i64::MIN / 1000, 0, i64::MAX / 1000, i64::MAX];
+        for (now, full_at) in ends
+            .into_iter()
+            .flat_map(|now| ends.map(|full| (now, full)))
+        {
+            let now = Timestamp::from_millis(now);
+            let mut health = Health {
+                bucket_full_at_us: full_at,
+                ..Health::default()
+            };
+            health.spend(limit, now, u32::MAX);
+            if let Some(next) = health.next_token_at(limit, now) {
+                assert!(next >= now, "{next:?}");
+            }
+        }
     }
 
     proptest::proptest! {
