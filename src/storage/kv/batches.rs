@@ -174,12 +174,23 @@ pub(super) fn earliest(
         .filter(|due| *due != Timestamp::from_millis(i64::MIN)))
 }
 
-pub(super) fn latest_due(tables: &KvTables<'_>, webhook_no: i64) -> Result<Option<Timestamp>> {
-    let range = open_key(webhook_no, BatchStatus::Waiting).all();
-    let last = tables.collect(&range, true, 1, |key, _| {
-        Ok(Some(Timestamp::from_millis(second_last_number(key)?)))
+pub(super) fn bring_near(
+    tables: &KvTables<'_>,
+    webhook_no: i64,
+    far: Timestamp,
+    now: Timestamp,
+) -> Result<()> {
+    let waiting = open_key(webhook_no, BatchStatus::Waiting);
+    let range = waiting.numbers(far.as_millis(), i64::MAX);
+    let beyond = tables.collect(&range, false, usize::MAX, |key, _| {
+        last_number(key).map(Some)
     })?;
-    Ok(last.first().copied())
+    for no in beyond {
+        let mut row = get(tables, no)?;
+        row.batch.due_at = Some(now);
+        update(tables, &row)?;
+    }
+    Ok(())
 }
 
 pub(super) fn count_unsettled(

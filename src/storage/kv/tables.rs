@@ -305,8 +305,8 @@ impl Tables for KvTables<'_> {
         batches::earliest(self, webhook_no, status, order)
     }
 
-    fn latest_due(&self, webhook_no: i64) -> Result<Option<Timestamp>> {
-        batches::latest_due(self, webhook_no)
+    fn bring_near(&self, webhook_no: i64, far: Timestamp, now: Timestamp) -> Result<()> {
+        batches::bring_near(self, webhook_no, far, now)
     }
 
     fn count_unsettled(&self, webhook_no: i64, status: BatchStatus) -> Result<u64> {

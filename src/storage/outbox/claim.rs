@@ -129,16 +129,13 @@ fn look_at(
     // What is over or was never right is forgotten: a pause that is too long to be true now would be
     // short enough some day.
     state.health.paused_until = state.health.pause(&subject.policy, now);
-    let mut load = Load::read(tables, webhook_no)?;
+    let mut load = Load::read(tables, &subject, webhook_no, now)?;
     if load
         .lease_end
         .is_some_and(|end| is_suspect(end, &subject, now))
     {
         end_leases(tables, &subject, webhook_no, now, &mut exchanged.notices)?;
-        load = Load::read(tables, webhook_no)?;
-    }
-    if load.in_flight.waiting > 0 {
-        schedule::bring_near(tables, &subject, webhook_no, now)?;
+        load = Load::read(tables, &subject, webhook_no, now)?;
     }
     let mut taken = Vec::new();
     let mut full_is_there = true;

@@ -17,8 +17,17 @@ pub(super) struct Load {
 }
 
 impl Load {
-    pub(super) fn read(tables: &dyn Tables, webhook_no: i64) -> Result<Self> {
+    /// Reads it, once what a clock that was ahead has set is brought near.
+    pub(super) fn read(
+        tables: &dyn Tables,
+        subject: &Subject,
+        webhook_no: i64,
+        now: Timestamp,
+    ) -> Result<Self> {
         let in_flight = tables.in_flight(webhook_no)?;
+        if in_flight.waiting > 0 {
+            bring_near(tables, subject, webhook_no, now)?;
+        }
         let lease_end = if in_flight.fresh + in_flight.retries > 0 {
             tables.earliest(webhook_no, BatchStatus::Leased, Ordering::None)?
         } else {
@@ -83,14 +92,6 @@ pub(super) fn schedule(
     } else {
         None
     };
-    // Further away than any wait: set by a clock that was ahead of this one.
-    let due = due.map(|due| {
-        if due > now.plus(longest_wait(&subject.policy)) {
-            now
-        } else {
-            due
-        }
-    });
     let takes_fresh = plan.fresh > 0 || (plan.full > 0 && full_is_there);
     let has_fresh = takes_fresh && (state.has_backlog || tables.replay(no)?.is_some());
     state.ready = has_fresh || due.is_some_and(|due| due <= now);
@@ -114,23 +115,13 @@ pub(super) fn schedule(
 /// All of them at once, at the first look, whatever may be claimed: this is when they can be told from
 /// times that are right. Behind another batch that is due before, they would look right by the time
 /// that one goes out, and wait once more for as long.
-pub(super) fn bring_near(
+fn bring_near(
     tables: &dyn Tables,
     subject: &Subject,
     webhook_no: i64,
     now: Timestamp,
 ) -> Result<()> {
-    let far = now.plus(longest_wait(&subject.policy));
-    if tables.latest_due(webhook_no)?.is_none_or(|due| due <= far) {
-        return Ok(());
-    }
-    for mut row in tables.unsettled(webhook_no, BatchStatus::Waiting, Ordering::None, usize::MAX)? {
-        if row.batch.due_at.is_some_and(|due| due > far) {
-            row.batch.due_at = Some(now);
-            tables.update_batch(&row)?;
-        }
-    }
-    Ok(())
+    tables.bring_near(webhook_no, now.plus(longest_wait(&subject.policy)), now)
 }
 
 /// Asks a sender to look at a webhook: something about it changed. Level-triggered: looking in vain

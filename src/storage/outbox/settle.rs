@@ -41,7 +41,7 @@ pub(super) fn settle(
             return Ok(false);
         }
         tables.update_batch(&row)?;
-        let load = Load::read(tables, webhook_no)?;
+        let load = Load::read(tables, &subject, webhook_no, now)?;
         schedule(exchange, &subject, &mut webhook_state, load, true)?;
         tables.save_state(&webhook_state)?;
         return Ok(true);
@@ -92,7 +92,7 @@ pub(super) fn settle(
         // A sender looks at it anyway, mostly in this very transaction.
         mark(&mut webhook_state);
     } else {
-        let load = Load::read(tables, webhook_no)?;
+        let load = Load::read(tables, &subject, webhook_no, now)?;
         schedule(exchange, &subject, &mut webhook_state, load, true)?;
     }
     tables.save_state(&webhook_state)?;

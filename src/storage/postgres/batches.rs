@@ -213,13 +213,18 @@ pub(super) fn earliest(
     Ok(at.flatten().map(Timestamp::from_millis))
 }
 
-pub(super) fn latest_due(db: &Db<'_>, webhook_no: i64) -> Result<Option<Timestamp>> {
-    let sql = "SELECT due_at FROM hookbox_batch WHERE webhook_no = $1 AND status = 'waiting'
-                   AND status IN ('waiting', 'leased', 'parked', 'exhausted')
-               ORDER BY due_at DESC LIMIT 1";
-    let found = db.row_or_none(sql, &[&webhook_no])?;
-    let at: Option<Option<i64>> = found.map(|row| row.try_get(0)).transpose()?;
-    Ok(at.flatten().map(Timestamp::from_millis))
+/// How many were due after `far`.
+pub(super) fn bring_near(
+    db: &Db<'_>,
+    webhook_no: i64,
+    far: Timestamp,
+    now: Timestamp,
+) -> Result<u64> {
+    db.execute(
+        "UPDATE hookbox_batch SET due_at = $3 WHERE webhook_no = $1 AND status = 'waiting'
+             AND status IN ('waiting', 'leased', 'parked', 'exhausted') AND due_at > $2",
+        &[&webhook_no, &far.as_millis(), &now.as_millis()],
+    )
 }
 
 pub(super) fn count_unsettled(db: &Db<'_>, webhook_no: i64, status: BatchStatus) -> Result<u64> {

@@ -330,8 +330,8 @@ impl Tables for PgTables<'_> {
         self.earliest_of(webhook_no, status, order)
     }
 
-    fn latest_due(&self, webhook_no: i64) -> Result<Option<Timestamp>> {
-        self.latest_due_of(webhook_no)
+    fn bring_near(&self, webhook_no: i64, far: Timestamp, now: Timestamp) -> Result<()> {
+        self.bring_batches_near(webhook_no, far, now)
     }
 
     fn count_unsettled(&self, webhook_no: i64, status: BatchStatus) -> Result<u64> {

@@ -242,14 +242,23 @@ impl<'a> PgTables<'a> {
         }
     }
 
-    pub(super) fn latest_due_of(&self, webhook_no: i64) -> Result<Option<Timestamp>> {
+    pub(super) fn bring_batches_near(
+        &self,
+        webhook_no: i64,
+        far: Timestamp,
+        now: Timestamp,
+    ) -> Result<()> {
         self.ask_for_waiting(webhook_no)?;
         // Mostly there is one.
         let only = |held: &mut Held| held.waiting.filter(|waiting| waiting.count == 1);
-        match self.remembered(webhook_no, only)? {
-            Some(only) => Ok(only.first_due.map(Timestamp::from_millis)),
-            None => batches::latest_due(self.written()?, webhook_no),
+        let only = self.remembered(webhook_no, only)?.map(|it| it.first_due);
+        if only.is_some_and(|due| due <= Some(far.as_millis())) {
+            return Ok(());
         }
+        if batches::bring_near(self.written()?, webhook_no, far, now)? > 0 {
+            self.afresh()?;
+        }
+        Ok(())
     }
 
     /// Asks the server what waits for a locked webhook, where the memory has lost count.

@@ -144,15 +144,18 @@ pub(super) fn earliest(
     Ok(at.flatten().map(Timestamp::from_millis))
 }
 
-pub(super) fn latest_due(db: &Connection, webhook_no: i64) -> Result<Option<Timestamp>> {
-    let sql = "SELECT due_at FROM hookbox_batch WHERE webhook_no = ?1 AND status = 'waiting'
-                   AND status NOT IN ('delivered', 'cancelled')
-               ORDER BY due_at DESC LIMIT 1";
-    let at: Option<Option<i64>> = db
-        .prepare_cached(sql)?
-        .query_row([webhook_no], |row| row.get(0))
-        .optional()?;
-    Ok(at.flatten().map(Timestamp::from_millis))
+pub(super) fn bring_near(
+    db: &Connection,
+    webhook_no: i64,
+    far: Timestamp,
+    now: Timestamp,
+) -> Result<()> {
+    db.prepare_cached(
+        "UPDATE hookbox_batch SET due_at = ?3 WHERE webhook_no = ?1 AND status = 'waiting'
+             AND status NOT IN ('delivered', 'cancelled') AND due_at > ?2",
+    )?
+    .execute((webhook_no, far.as_millis(), now.as_millis()))?;
+    Ok(())
 }
 
 pub(super) fn count_unsettled(

@@ -309,8 +309,8 @@ impl Tables for SqliteTables<'_> {
         batches::earliest(self.0, webhook_no, status, order)
     }
 
-    fn latest_due(&self, webhook_no: i64) -> Result<Option<Timestamp>> {
-        batches::latest_due(self.0, webhook_no)
+    fn bring_near(&self, webhook_no: i64, far: Timestamp, now: Timestamp) -> Result<()> {
+        batches::bring_near(self.0, webhook_no, far, now)
     }
 
     fn count_unsettled(&self, webhook_no: i64, status: BatchStatus) -> Result<u64> {

@@ -312,8 +312,8 @@ pub trait Tables {
         order: Ordering,
     ) -> Result<Option<Timestamp>>;
 
-    /// The `due_at` of the last of a webhook's waiting batches.
-    fn latest_due(&self, webhook_no: i64) -> Result<Option<Timestamp>>;
+    /// Makes those of a webhook's waiting batches due `now` that are due after `far`.
+    fn bring_near(&self, webhook_no: i64, far: Timestamp, now: Timestamp) -> Result<()>;
 
     /// How many of a webhook's batches are in an unsettled status.
     fn count_unsettled(&self, webhook_no: i64, status: BatchStatus) -> Result<u64>;

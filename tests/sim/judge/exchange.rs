@@ -58,7 +58,7 @@ impl Judge {
         for notice in &done.notices {
             self.hear(notice);
         }
-        if self.skewed && exchange.claim.is_some() {
+        if self.skewed {
             self.judge_cuts(now);
         }
         if let Some(first) = done.claimed.first() {
