@@ -3,11 +3,12 @@
 //! Goal: each number says what happened, and the text is what Prometheus reads. Method: a box on a
 //! hand-set clock does known things; its numbers, and its text through a strict reader, are compared.
 
-use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use hookbox::metrics::Exposition;
-use hookbox::model::{EventType, FailureKind, NewEvent};
+use hookbox::model::{EventType, FailureKind, NewEvent, Notice, Overrides};
 use hookbox::storage::kv::KvStorage;
 use hookbox::{Error, Options, StorageFault};
 
@@ -85,7 +86,7 @@ fn what_is_in_flight_is_seen_while_it_is() {
     let bench = Bench::new();
     bench.webhook("a");
     let (gate, of_script) = {
-        let gate = Arc::new(std::sync::Barrier::new(2));
+        let gate = Arc::new(Barrier::new(2));
         (gate.clone(), gate)
     };
     bench.net.script(move |_| {
@@ -106,6 +107,53 @@ fn what_is_in_flight_is_seen_while_it_is() {
     let over = bench.hooks.metrics();
     assert_eq!((over.requests_in_flight, over.batches_claimed), (0, 0));
     assert!(!over.engine_running);
+}
+
+/// What is handed to senders is counted before: while the dispatcher is held up right after it, they send.
+#[test]
+fn what_is_sent_is_counted_as_claimed_before() {
+    let told = Arc::new(Barrier::new(2));
+    let of_notice = told.clone();
+    let bench = Bench::with(|options| {
+        options.on_notice(move |notice| {
+            if matches!(notice, Notice::WebhookDeactivated { .. }) {
+                of_notice.wait();
+                of_notice.wait();
+            }
+        })
+    });
+    for app in ["two", "gone"] {
+        let mut new = hookbox::NewApp::new(app.parse().unwrap());
+        new.profile = hookbox::model::Profile::standard_webhooks();
+        bench.hooks.create_app_with(new).unwrap();
+        bench.webhook_with(app, app, Overrides::default());
+    }
+    // Two batches wait for their second attempt.
+    bench.net.script(|_| status(500));
+    for number in ["1", "2"] {
+        bench.hooks.emit("two", TYPE, number).unwrap();
+    }
+    bench.poll();
+    bench.hooks.emit("gone", TYPE, "3").unwrap();
+    // They are due when it is told that the other webhook is gone: one exchange brings both.
+    let answers = Arc::new(Barrier::new(3));
+    let (of_script, clock) = (answers.clone(), bench.clock.clone());
+    bench.net.script(move |request| {
+        if request.url.as_str().ends_with("/gone") {
+            clock.advance(Duration::from_secs(3600));
+            return status(410);
+        }
+        of_script.wait();
+        status(200)
+    });
+    bench.hooks.start().unwrap();
+    told.wait();
+    until("two requests more", || bench.net.deliveries().len() == 5);
+    let seen = bench.hooks.metrics();
+    answers.wait();
+    told.wait();
+    bench.hooks.stop(Duration::from_secs(5)).unwrap();
+    assert_eq!((seen.requests_in_flight, seen.batches_claimed), (2, 2));
 }
 
 /// A batch whose result the storage refuses just now is leased all the same, and is counted until it is settled.
@@ -133,9 +181,7 @@ fn a_batch_is_claimed_until_its_result_is_stored() {
     let sent = engine.begin().unwrap();
     assert_eq!(counted(), (1, 0));
     engine.finish(&sent, status(200));
-    faults
-        .fail_before
-        .store(1, std::sync::atomic::Ordering::SeqCst);
+    faults.fail_before.store(1, SeqCst);
     engine.turn();
     assert_eq!(counted(), (1, 1));
     engine.turn();

@@ -24,12 +24,6 @@ pub const CHECKS: &[Check] = &[
         plant: None,
     },
     Check {
-        name: "what_is_out_is_counted_as_claimed",
-        waits_end: false,
-        program: counted,
-        plant: None,
-    },
-    Check {
         name: "an_interrupt_ends_a_wait",
         waits_end: false,
         program: interrupted,
@@ -76,28 +70,6 @@ fn shared_bodies(plant: Option<Plant>) {
     world.idle();
     world.stop();
     assert_eq!(world.net.accepted(), [1, 1, 2, 2]);
-}
-
-fn counted(plant: Option<Plant>) {
-    let world = World::new(plant, 2);
-    world.hooks.start().unwrap();
-    let watched = Arc::clone(&world);
-    let watcher = thread::spawn(move || {
-        for _ in 0..10 {
-            let seen = watched.hooks.metrics();
-            assert!(seen.batches_claimed >= seen.requests_in_flight, "{seen:?}");
-            thread::yield_now();
-        }
-    });
-    world.emit(1).unwrap();
-    world.emit(2).unwrap();
-    world.net.until(|wire| !wire.begun.is_empty());
-    world.net.open();
-    world.idle();
-    watcher.join().unwrap();
-    world.stop();
-    let seen = world.hooks.metrics();
-    assert_eq!((seen.batches_claimed, seen.requests_in_flight), (0, 0));
 }
 
 fn interrupted(plant: Option<Plant>) {
