@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use hookbox::model::{
-    AppId, EventType, Events, NewEvent, NewWebhook, Profile, Verification, WebhookId,
+    AppId, EventType, Events, KeySize, NewEvent, NewWebhook, Profile, Verification, WebhookId,
 };
-use hookbox::{Hookbox, NewApp, Options};
+use hookbox::{Hookbox, NewApp, NewKey, Options};
 use rusqlite::Connection;
 
 use crate::sink;
@@ -57,9 +57,14 @@ impl Bench {
     }
 
     pub fn app(&self, id: &str, profile: Profile) {
-        let mut new = NewApp::new(AppId::parse(id).unwrap());
-        new.profile = profile;
-        self.hooks.create_app_with(new).unwrap();
+        self.app_with(id, profile, NewKey::Generate(KeySize::Rsa2048));
+    }
+
+    pub fn app_with(&self, id: &str, profile: Profile, key: NewKey) {
+        let id = AppId::parse(id).unwrap();
+        self.hooks
+            .create_app_with(NewApp { id, profile, key })
+            .unwrap();
     }
 
     /// An active webhook.

@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use hookbox::NewKey;
+
 use crate::Scale;
 use crate::boxes::{Bench, TYPE, options, payload, prelude};
 use crate::deliver::millis;
+use crate::raw::Signer;
 use crate::report::{Report, Row, Unit};
 use crate::sink::{Arrived, Sink};
 
@@ -57,9 +60,14 @@ pub fn measure(scale: Scale, report: &mut Report) {
 fn run(scale: Scale, apps: usize, with_holes: bool) -> Arrived {
     let sink = Sink::start();
     let bench = Bench::open(options());
+    // One for all: a thousand take minutes to make, and cost the same to sign with.
+    let key = NewKey::Import {
+        pem: Signer::new().pem(),
+        kid: None,
+    };
     for number in 0..apps {
         let app = format!("app-{number}");
-        bench.app(&app, prelude());
+        bench.app_with(&app, prelude(), key.clone());
         for webhook in 0..10 {
             let hole = webhook == 0 && with_holes;
             let url = if hole {

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::RSA_PSS_SHA256;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hookbox::clock::{Clock, SystemClock};
-use hookbox::model::EventId;
+use hookbox::model::{EventId, Secret};
 use rusqlite::Connection;
 
 use crate::boxes::{TYPE, payload, rate};
@@ -84,6 +85,15 @@ pub struct Signer(KeyPair);
 impl Signer {
     pub fn new() -> Self {
         Self(KeyPair::generate(KeySize::Rsa2048).unwrap())
+    }
+
+    /// The private key, as PKCS #8.
+    pub fn pem(&self) -> Secret {
+        let der: Pkcs8V1Der = self.0.as_der().unwrap();
+        let base64 = STANDARD.encode(der.as_ref());
+        Secret::new(format!(
+            "-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----\n"
+        ))
     }
 
     pub fn sign(&self, body: &[u8]) -> Vec<u8> {

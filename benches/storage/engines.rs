@@ -1,10 +1,18 @@
 //! The storages that are measured, each in a place of its own that is removed afterwards.
 
+#[cfg(feature = "postgres")]
+#[path = "../../tests/it/support/schema.rs"]
+mod schema;
+
 use std::sync::Arc;
 
 use hookbox::storage::Storage;
 use hookbox::storage::kv::{KvStorage, MemoryStore};
+#[cfg(feature = "postgres")]
+use hookbox::storage::postgres::{PostgresOptions, PostgresStorage};
 use hookbox::storage::sqlite::SqliteStorage;
+#[cfg(feature = "postgres")]
+use schema::Schema;
 
 /// A storage to measure.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,7 +29,7 @@ impl Engine {
     /// Those that can be measured here.
     pub fn all() -> Vec<Self> {
         #[cfg(feature = "postgres")]
-        let postgres = postgres::server().map(|_| Self::Postgres);
+        let postgres = schema::server().map(|_| Self::Postgres);
         #[cfg(not(feature = "postgres"))]
         let postgres = None;
         let here = [
@@ -52,7 +60,7 @@ pub struct Place {
     /// What has no file lasts as long as its place.
     memory: Arc<MemoryStore>,
     #[cfg(feature = "postgres")]
-    schema: Option<postgres::Schema>,
+    schema: Option<Schema>,
 }
 
 impl Place {
@@ -64,7 +72,7 @@ impl Place {
             folder,
             memory: Arc::default(),
             #[cfg(feature = "postgres")]
-            schema: (engine == Engine::Postgres).then(postgres::Schema::new),
+            schema: (engine == Engine::Postgres).then(Schema::new),
         }
     }
 
@@ -81,57 +89,16 @@ impl Place {
                 Arc::new(KvStorage::open_redb(&path).unwrap())
             }
             #[cfg(feature = "postgres")]
-            Engine::Postgres => self.schema.as_ref().unwrap().open(),
+            Engine::Postgres => {
+                // A connection for each thread that is measured.
+                let options = PostgresOptions {
+                    pool_size: Some(16),
+                    ..PostgresOptions::default()
+                };
+                let url = self.schema.as_ref().unwrap().url();
+                Arc::new(PostgresStorage::open(&url, options).unwrap())
+            }
         }
-    }
-}
-
-/// A server that is there, and a schema in it for each place.
-#[cfg(feature = "postgres")]
-mod postgres {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-
-    use hookbox::storage::Storage;
-    use hookbox::storage::postgres::{PostgresOptions, PostgresStorage};
-    use postgres::{Client, NoTls};
-
-    pub fn server() -> Option<String> {
-        std::env::var("HOOKBOX_TEST_POSTGRES").ok()
-    }
-
-    pub struct Schema(String);
-
-    impl Schema {
-        pub fn new() -> Self {
-            static NEXT: AtomicU32 = AtomicU32::new(0);
-            let name = format!("b{}_{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
-            run(&format!("CREATE SCHEMA {name}"));
-            Self(name)
-        }
-
-        pub fn open(&self) -> Arc<dyn Storage> {
-            let url = server().unwrap();
-            let and = if url.contains('?') { '&' } else { '?' };
-            let url = format!("{url}{and}options=-csearch_path%3D{}", self.0);
-            // One for each thread that is measured.
-            let options = PostgresOptions {
-                pool_size: Some(16),
-                ..PostgresOptions::default()
-            };
-            Arc::new(PostgresStorage::open(&url, options).unwrap())
-        }
-    }
-
-    impl Drop for Schema {
-        fn drop(&mut self) {
-            run(&format!("DROP SCHEMA {} CASCADE", self.0));
-        }
-    }
-
-    fn run(sql: &str) {
-        let mut client = Client::connect(&server().unwrap(), NoTls).unwrap();
-        client.batch_execute(sql).unwrap();
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hookbox::Error;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Seen};
 use crate::io_errors::says_what_it_is;
 use crate::power::{self, Cut};
 use crate::run::{Figures, Size, Watchdog, below, figure};
@@ -48,11 +48,6 @@ pub fn part(size: Size) -> Figures {
     figures.push(figure("errors reported", errors));
     figures.push(figure("lost", 0));
     figures
-}
-
-struct Seen {
-    failed: u64,
-    errors: usize,
 }
 
 /// One recovery with one fault in it.

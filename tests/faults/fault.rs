@@ -11,6 +11,14 @@ pub struct Fault {
     pub full: bool,
 }
 
+/// What came of a life, or a recovery, with one fault in it.
+pub struct Seen {
+    /// Operations that failed.
+    pub failed: u64,
+    /// Calls that returned an error.
+    pub errors: usize,
+}
+
 /// Operations, counted while a fault is armed.
 #[derive(Debug, Default)]
 pub struct Counter {

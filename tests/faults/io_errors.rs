@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hookbox::{Error, StorageFault};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Seen};
 use crate::run::{Figures, Size, Watchdog, below, figure};
 use crate::scenario::{Engine, SQLITE, STEPS, World};
 use crate::support::events_in;
@@ -57,11 +57,6 @@ fn part(engine: Engine, size: Size) -> Figures {
     figures.push(figure("errors reported", errors));
     figures.push(figure("lost", 0));
     figures
-}
-
-struct Seen {
-    failed: u64,
-    errors: usize,
 }
 
 /// One life of a box with one fault in it.

@@ -11,22 +11,48 @@ use hookbox::storage::{BatchFilter, PageRequest};
 
 use super::support::*;
 
+/// Holds requests to `/hole…` until it is opened.
+#[derive(Default)]
+struct Holes {
+    /// How many came, and whether it is open.
+    state: Mutex<(usize, bool)>,
+    changed: Condvar,
+}
+
+impl Holes {
+    /// A transport's script holds there what is meant for holes; all is answered well.
+    fn dig(bench: &Bench) -> Arc<Self> {
+        let holes = Arc::<Self>::default();
+        let of_script = holes.clone();
+        bench.net.script(move |request| {
+            if request.url.as_str().contains("/hole") {
+                of_script.hold();
+            }
+            status(200)
+        });
+        holes
+    }
+
+    fn hold(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.0 += 1;
+        drop(self.changed.wait_while(state, |(_, open)| !*open).unwrap());
+    }
+
+    fn held(&self) -> usize {
+        self.state.lock().unwrap().0
+    }
+
+    fn open(&self) {
+        self.state.lock().unwrap().1 = true;
+        self.changed.notify_all();
+    }
+}
+
 #[test]
 fn a_black_hole_does_not_hold_up_the_others() {
     let bench = Bench::with(|options| options.workers(4));
-    let gate = Arc::new((Mutex::new(false), Condvar::new()));
-    let at_gate = gate.clone();
-    bench.net.script(move |request| {
-        if request.url.as_str().ends_with("/hole") {
-            drop(
-                at_gate
-                    .1
-                    .wait_while(at_gate.0.lock().unwrap(), |open| !*open)
-                    .unwrap(),
-            );
-        }
-        status(200)
-    });
+    let holes = Holes::dig(&bench);
     // As wide as it may be, and never failed so far: nothing marks it out.
     bench.webhook_with(APP, "hole", Overrides::default());
     let apps = ["one", "two", "three"];
@@ -58,8 +84,7 @@ fn a_black_hole_does_not_hold_up_the_others() {
         std::thread::park_timeout(Duration::from_millis(2));
     }
     assert_eq!(delivered(APP), 0, "the hole is still held");
-    *gate.0.lock().unwrap() = true;
-    gate.1.notify_all();
+    holes.open();
     while delivered(APP) < 20 {
         assert!(
             start.elapsed() < Duration::from_secs(40),
@@ -74,18 +99,8 @@ fn a_black_hole_does_not_hold_up_the_others() {
 #[test]
 fn many_black_holes_do_not_use_up_the_senders() {
     let bench = Bench::with(|options| options.workers(2));
-    let gate = Arc::new((Mutex::new((0, false)), Condvar::new()));
-    let at_gate = gate.clone();
-    bench.net.script(move |request| {
-        if request.url.as_str().contains("/hole") {
-            let mut held = at_gate.0.lock().unwrap();
-            held.0 += 1;
-            drop(at_gate.1.wait_while(held, |(_, open)| !*open).unwrap());
-        }
-        status(200)
-    });
-    let holes = 12;
-    for n in 0..holes {
+    let holes = Holes::dig(&bench);
+    for n in 0..12 {
         bench.webhook(&format!("hole/{n}"));
     }
     bench.hooks.create_app("well").unwrap();
@@ -103,14 +118,11 @@ fn many_black_holes_do_not_use_up_the_senders() {
                 std::thread::park_timeout(Duration::from_millis(5));
             }
         }
-        // Else the senders at the gate would keep the box from closing.
-        gate.0.lock().unwrap().1 = true;
-        gate.1.notify_all();
+        // Else those that are held would keep the box from closing.
+        holes.open();
         panic!("{what}");
     };
-    until("the holes take the senders", &|| {
-        gate.0.lock().unwrap().0 >= 2
-    });
+    until("the holes take the senders", &|| holes.held() >= 2);
     bench.hooks.emit("well", TYPE, "1").unwrap();
     let delivered = || {
         let filter = BatchFilter {
@@ -126,11 +138,8 @@ fn many_black_holes_do_not_use_up_the_senders() {
             .len()
     };
     until("the well one waits for the holes", &|| delivered() == 1);
-    until("a hole waits for another", &|| {
-        gate.0.lock().unwrap().0 == holes
-    });
-    gate.0.lock().unwrap().1 = true;
-    gate.1.notify_all();
+    until("a hole waits for another", &|| holes.held() == 12);
+    holes.open();
     bench.hooks.stop(Duration::from_secs(5)).unwrap();
 }
 
@@ -139,16 +148,7 @@ fn many_black_holes_do_not_use_up_the_senders() {
 #[test]
 fn meeting_black_holes_does_not_hold_up_those_that_answer() {
     let bench = Bench::with(|options| options.workers(2));
-    let gate = Arc::new((Mutex::new((0, false)), Condvar::new()));
-    let at_gate = gate.clone();
-    bench.net.script(move |request| {
-        if request.url.as_str().contains("/hole") {
-            let mut held = at_gate.0.lock().unwrap();
-            held.0 += 1;
-            drop(at_gate.1.wait_while(held, |(_, open)| !*open).unwrap());
-        }
-        status(200)
-    });
+    let holes = Holes::dig(&bench);
     bench.hooks.create_app("well").unwrap();
     let well = bench.webhook_with("well", "well", Overrides::default());
     bench.hooks.emit("well", TYPE, "1").unwrap();
@@ -162,17 +162,14 @@ fn meeting_black_holes_does_not_hold_up_those_that_answer() {
     let until = |what: &str, is_so: &dyn Fn() -> bool| {
         while !is_so() {
             if start.elapsed() > Duration::from_secs(20) {
-                // Else the senders at the gate would keep the box from closing.
-                gate.0.lock().unwrap().1 = true;
-                gate.1.notify_all();
+                // Else those that are held would keep the box from closing.
+                holes.open();
                 panic!("{what}");
             }
             std::thread::park_timeout(Duration::from_millis(2));
         }
     };
-    until("the holes have two senders", &|| {
-        gate.0.lock().unwrap().0 == 2
-    });
+    until("the holes have two senders", &|| holes.held() == 2);
     bench.hooks.emit("well", TYPE, "2").unwrap();
     until("the well one waits for the holes", &|| {
         let page = PageRequest::first(10).unwrap();
@@ -183,8 +180,7 @@ fn meeting_black_holes_does_not_hold_up_those_that_answer() {
         let batches = bench.hooks.batches("well", filter, page).unwrap().items;
         batches.len() == 2
     });
-    gate.0.lock().unwrap().1 = true;
-    gate.1.notify_all();
+    holes.open();
     bench.hooks.stop(Duration::from_secs(5)).unwrap();
 }
 

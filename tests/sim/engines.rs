@@ -1,5 +1,9 @@
 //! The storages that a run can be over. Another engine is another variant here, and nothing else.
 
+#[cfg(feature = "postgres")]
+#[path = "../it/support/schema.rs"]
+mod schema;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,7 +11,11 @@ use hookbox::storage::Storage;
 #[cfg(feature = "redb")]
 use hookbox::storage::kv::RedbStore;
 use hookbox::storage::kv::{KvStorage, MemoryStore};
+#[cfg(feature = "postgres")]
+use hookbox::storage::postgres::{PostgresOptions, PostgresStorage};
 use hookbox::storage::sqlite::SqliteStorage;
+#[cfg(feature = "postgres")]
+use schema::Schema;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -50,7 +58,7 @@ impl Engine {
     fn is_here(self) -> bool {
         match self {
             #[cfg(feature = "postgres")]
-            Self::Postgres => postgres::server().is_some(),
+            Self::Postgres => schema::server().is_some(),
             _ => true,
         }
     }
@@ -75,7 +83,7 @@ pub enum Store {
     #[cfg(feature = "redb")]
     Redb(Arc<RedbStore>, tempfile::TempDir),
     #[cfg(feature = "postgres")]
-    Postgres(postgres::Schema),
+    Postgres(Schema),
 }
 
 impl Store {
@@ -90,7 +98,7 @@ impl Store {
                 Self::Redb(Arc::new(store), folder)
             }
             #[cfg(feature = "postgres")]
-            Engine::Postgres => Self::Postgres(postgres::Schema::new()),
+            Engine::Postgres => Self::Postgres(Schema::new()),
         }
     }
 
@@ -104,7 +112,14 @@ impl Store {
             #[cfg(feature = "redb")]
             Self::Redb(store, _folder) => Arc::new(KvStorage::open(store.clone()).unwrap()),
             #[cfg(feature = "postgres")]
-            Self::Postgres(schema) => schema.open(),
+            Self::Postgres(schema) => {
+                // A box of a run does one thing at a time.
+                let options = PostgresOptions {
+                    pool_size: Some(1),
+                    ..PostgresOptions::default()
+                };
+                Arc::new(PostgresStorage::open(&schema.url(), options).unwrap())
+            }
         }
     }
 
@@ -131,56 +146,5 @@ fn folder() -> tempfile::TempDir {
         tempfile::tempdir_in(memory).unwrap()
     } else {
         tempfile::tempdir().unwrap()
-    }
-}
-
-/// A server that is there, and a schema in it for each run.
-#[cfg(feature = "postgres")]
-mod postgres {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-
-    use hookbox::storage::Storage;
-    use hookbox::storage::postgres::{PostgresOptions, PostgresStorage};
-    use postgres::{Client, NoTls};
-
-    pub fn server() -> Option<String> {
-        std::env::var("HOOKBOX_TEST_POSTGRES").ok()
-    }
-
-    /// Removed when it is dropped.
-    #[derive(Debug)]
-    pub struct Schema(String);
-
-    impl Schema {
-        pub fn new() -> Self {
-            static NEXT: AtomicU32 = AtomicU32::new(0);
-            let name = format!("s{}_{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
-            run(&format!("CREATE SCHEMA {name}"));
-            Self(name)
-        }
-
-        pub fn open(&self) -> Arc<dyn Storage> {
-            let url = server().unwrap();
-            let and = if url.contains('?') { '&' } else { '?' };
-            let url = format!("{url}{and}options=-csearch_path%3D{}", self.0);
-            // A box of a run does one thing at a time.
-            let options = PostgresOptions {
-                pool_size: Some(1),
-                ..PostgresOptions::default()
-            };
-            Arc::new(PostgresStorage::open(&url, options).unwrap())
-        }
-    }
-
-    impl Drop for Schema {
-        fn drop(&mut self) {
-            run(&format!("DROP SCHEMA {} CASCADE", self.0));
-        }
-    }
-
-    fn run(sql: &str) {
-        let mut client = Client::connect(&server().unwrap(), NoTls).unwrap();
-        client.batch_execute(sql).unwrap();
     }
 }

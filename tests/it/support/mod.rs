@@ -3,9 +3,9 @@
 
 mod exposition;
 mod faulty;
-#[cfg(feature = "postgres")]
-mod pg;
 mod receiver;
+#[cfg(feature = "postgres")]
+mod schema;
 mod wrapped;
 
 use std::path::PathBuf;
@@ -23,9 +23,9 @@ use hookbox::{Hookbox, Options};
 
 pub use exposition::Exposed;
 pub use faulty::Faults;
-#[cfg(feature = "postgres")]
-pub use pg::Schema;
 pub use receiver::Receiver;
+#[cfg(feature = "postgres")]
+pub use schema::Schema;
 pub use wrapped::{Hooks, Wrapped};
 
 pub const APP: &str = "54e9ujn";
@@ -220,6 +220,14 @@ impl Engine {
             Ok("postgres") => Self::Postgres,
             Ok(other) => panic!("HOOKBOX_TEST_ENGINE: no engine `{other}` in this build"),
         }
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl Schema {
+    /// A connection of the host's own.
+    pub fn client(&self) -> postgres::Client {
+        postgres::Client::connect(&self.url(), postgres::NoTls).unwrap()
     }
 }
 

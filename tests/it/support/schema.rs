@@ -1,10 +1,18 @@
-//! A schema of its own, for each test, in the server that `HOOKBOX_TEST_POSTGRES` names.
+//! A schema of its own, for each test or run, in the server that `HOOKBOX_TEST_POSTGRES` names.
+//!
+//! The integration tests, the simulator and the bench of storages have this file as a module.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use postgres::{Client, NoTls};
 
+/// The server's URL.
+pub fn server() -> Option<String> {
+    std::env::var("HOOKBOX_TEST_POSTGRES").ok()
+}
+
 /// Removed when it is dropped.
+#[derive(Debug)]
 pub struct Schema {
     server: String,
     name: String,
@@ -13,9 +21,9 @@ pub struct Schema {
 impl Schema {
     pub fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let server = std::env::var("HOOKBOX_TEST_POSTGRES").unwrap_or_else(|_| {
+        let server = server().unwrap_or_else(|| {
             panic!(
-                "this test needs PostgreSQL: run `export HOOKBOX_TEST_POSTGRES=\
+                "this needs PostgreSQL: run `export HOOKBOX_TEST_POSTGRES=\
                  $(tests/postgres/cluster start /tmp/hookbox-pg)` first, or tests/run"
             )
         });
@@ -33,11 +41,6 @@ impl Schema {
         let and = if self.server.contains('?') { '&' } else { '?' };
         let (server, name) = (&self.server, &self.name);
         format!("{server}{and}options=-csearch_path%3D{name}")
-    }
-
-    /// A connection of the host's own.
-    pub fn client(&self) -> Client {
-        Client::connect(&self.url(), NoTls).unwrap()
     }
 
     /// A connection that does not find the schema.
