@@ -229,10 +229,9 @@ const FP_NO_KEY: &str = r#"{"error":{"message":"A valid API key is needed: send 
 const FP_FORBIDDEN: &str =
     r#"{"error":{"message":"The API key may only read.","code":"forbidden"}}"#;
 /// What the Fingerprint dialect says of a webhook that is not there.
-fn no_webhook(id: &str) -> &'static str {
+fn no_webhook(id: &str) -> String {
     let message = format!("The webhook was not found: `{id}`.");
-    let told = format!(r#"{{"error":{{"message":"{message}","code":"webhook_not_found"}}}}"#);
-    told.leak()
+    format!(r#"{{"error":{{"message":"{message}","code":"webhook_not_found"}}}}"#)
 }
 
 const FP_LIMITED: &str =
@@ -249,6 +248,8 @@ fn every_row_of_the_fingerprint_dialect() {
     let id = made["data"]["id"].as_str().unwrap();
     let one = |line: &str| line.replace("{id}", id);
     let wrong = r#"{"url":"ftp://x","description":7,"status":"on","environment":"a b"}"#;
+    let missing = ["wh_HYv9YfsIIUjpvR", "wh_x"].map(|id| (id, no_webhook(id)));
+    let hidden = no_webhook(id);
     let mut rows: Vec<Row<'_>> = vec![
         (FULL, "POST /webhooks".into(), "[]", 400, FP_NO_OBJECT),
         (FULL, one("PATCH /webhooks/{id}"), "7", 400, FP_NO_OBJECT),
@@ -271,11 +272,10 @@ fn every_row_of_the_fingerprint_dialect() {
         }
     }
     for (line, body) in on_webhook {
-        for missing in ["wh_HYv9YfsIIUjpvR", "wh_x"] {
-            let line = line.replace("{id}", missing);
-            rows.push((FULL, line, body, 404, no_webhook(missing)));
+        for (id, answer) in &missing {
+            rows.push((FULL, line.replace("{id}", id), body, 404, answer));
         }
-        rows.push(("full-other", one(line), body, 404, no_webhook(id)));
+        rows.push(("full-other", one(line), body, 404, &hidden));
     }
     hold(&desk, &rows);
 
