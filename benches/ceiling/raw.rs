@@ -91,9 +91,12 @@ impl Signer {
     pub fn pem(&self) -> Secret {
         let der: Pkcs8V1Der = self.0.as_der().unwrap();
         let base64 = STANDARD.encode(der.as_ref());
-        Secret::new(format!(
-            "-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----\n"
-        ))
+        let mut pem = "-----BEGIN PRIVATE KEY-----\n".to_owned();
+        for line in base64.as_bytes().chunks(64) {
+            pem += std::str::from_utf8(line).unwrap();
+            pem.push('\n');
+        }
+        Secret::new(pem + "-----END PRIVATE KEY-----\n")
     }
 
     pub fn sign(&self, body: &[u8]) -> Vec<u8> {
