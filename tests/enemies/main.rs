@@ -115,8 +115,8 @@ fn main() {
     twice_at_most(|| clients::run(&size.clients));
 }
 
-/// A busy machine can delay anything, but seldom twice: what came too late is measured once more. All else that
-/// does not hold panics.
+/// A busy machine can make a p99 anything, but seldom twice: it is measured once more. All else that does not hold
+/// panics.
 fn twice_at_most(measure: impl Fn() -> Result<(), String>) {
     if let Err(late) = measure() {
         println!("{late}: once more\n");
@@ -124,7 +124,7 @@ fn twice_at_most(measure: impl Fn() -> Result<(), String>) {
     }
 }
 
-/// Says what came too late.
+/// Says which p99 is too long.
 fn run(size: &Size) -> Result<(), String> {
     let servers = Servers::start();
     let folder = tempfile::tempdir().unwrap();
@@ -181,6 +181,7 @@ fn run(size: &Size) -> Result<(), String> {
     assert_eq!(together.distinct, expected, "healthy deliveries were lost");
     assert_eq!(together.repeated, 0, "healthy deliveries came twice");
     assert_eq!(together.trapped, 0, "a redirect was followed");
+    assert!(longest <= u64::try_from((TIMEOUT + GRACE).as_millis()).unwrap());
     check_kinds(&kind_of, &attempts);
     check_resources(&rested, &besieged, kind_of.len());
     assert!(
@@ -189,9 +190,6 @@ fn run(size: &Size) -> Result<(), String> {
     );
     // Lookups that hang in the resolver end by themselves.
     assert!(left.threads <= rested.first.threads + LOOKUPS);
-    if u128::from(longest) > (TIMEOUT + GRACE).as_millis() {
-        return Err(format!("an attempt ended after {longest} ms"));
-    }
     let most = (2 * alone.p99).max(size.p99_floor);
     for (when, p99) in [("first met", met.p99), ("together", together.p99)] {
         if p99 > most {
