@@ -125,7 +125,6 @@ fn slow_heads_bodies_and_readers_are_cut() {
     }
     no_reader.closed();
     assert!(begun.elapsed() >= SOON);
-    // A client may see its end before it is counted.
     let counts = served.counts.clone();
     let happened = served.end();
     assert_eq!(counts.cut.load(SeqCst), 3);
